@@ -16,6 +16,7 @@
     │   ├── Unauthorised            5   the gateway refused our credentials
     │   ├── Restarted               5   another process took over an account during a session
     │   └── Overrun                 5   the buffer between socket and log is full
+    ├── VenueError                  5   a venue that recon asks itself gave no answer
     ├── ProjectionError             6   the books cannot be folded, or a rebuild gives other books
     ├── DeliveryError               7   an alert could not be delivered
     ├── SimulationError             8   the simulator, or a demo's expectation, failed
@@ -29,6 +30,8 @@ A message says what happened, to what, and what to do. Discrepancies in data are
 line exits with the error's status; 1 is reserved for a negative answer (a demo that missed a fault), 11 for state that
 was shown and is not current, and 130 for an interrupt.
 """
+
+from __future__ import annotations
 
 
 class ReconError(Exception):
@@ -115,6 +118,21 @@ class Restarted(GatewayError):
 
 class Overrun(GatewayError):
     """The bounded buffer between the socket and the log is full."""
+
+
+class VenueError(ReconError):
+    """A venue that recon asks itself gave no answer, or one that cannot be used."""
+
+    exit_status = 5
+    #: True if the same question may be answered soon.
+    transient = False
+
+    @classmethod
+    def passing(cls, message: str) -> VenueError:
+        """Return an error that may pass by itself."""
+        error = cls(message)
+        error.transient = True
+        return error
 
 
 class ProjectionError(ReconError):

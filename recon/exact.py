@@ -19,6 +19,7 @@ from decimal import (
     Overflow,
     localcontext,
 )
+from functools import lru_cache
 from typing import Final
 
 ZERO: Final = Decimal(0)
@@ -65,6 +66,12 @@ def divide(numerator: Decimal, denominator: Decimal, digits: int | None = None) 
     """
     quotient = DIVISION.divide(numerator, denominator)
     return quotient if digits is None else _QUANTISING.quantize(quotient, ONE.scaleb(-digits))
+
+
+@lru_cache(maxsize=128)
+def step_of(digits: int) -> Decimal:
+    """Return the smallest step of numbers with so many digits after the point."""
+    return ONE.scaleb(-digits)
 
 
 def bounded(value: Decimal) -> bool:
@@ -127,6 +134,17 @@ def scale(value: Decimal) -> int:
         return -exponent if isinstance(exponent, int) and exponent < 0 else 0
     point = text.find(".")
     return 0 if point < 0 else len(text) - point - 1
+
+
+def unpadded(value: Decimal) -> Decimal:
+    """Return a number without the zeros behind its last digit: numeric(38,18) pads each with them."""
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        return value
+    kept = len(digits)
+    while exponent < 0 and kept > 1 and digits[kept - 1] == 0:
+        kept, exponent = kept - 1, exponent + 1
+    return Decimal((sign, digits[:kept], exponent)) if value else ZERO
 
 
 def plain(value: Decimal) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 #: Bounds of times, in seconds, and of sizes, in events; what is beyond the last one is counted too.
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -69,6 +69,18 @@ class AppendMeter:
         self.head_us = head_us
 
 
+class StepNotes(Protocol):
+    """Where the steps of a projector are noted: on a meter, or told to the process that has it."""
+
+    def note(self, events: int, refused: int, seconds: float, computed: float) -> None:
+        """Count a step that folded events: how long it took, and what its thread computed, in seconds."""
+        ...
+
+    def note_failure(self) -> None:
+        """Count a step that failed."""
+        ...
+
+
 class StepMeter:
     """What the projector of one gateway folded."""
 
@@ -87,6 +99,10 @@ class StepMeter:
         self.computed_seconds += computed
         self.events.note(events)
         self.seconds.note(seconds)
+
+    def note_failure(self) -> None:
+        """Count a step that failed."""
+        self.failures += 1
 
 
 class RoutingMeter:

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from recon.errors import ReconError
+
 PRIVATE_FILE: Final = 0o600
 PRIVATE_DIRECTORY: Final = 0o700
 #: The rights of everyone but the owner.
@@ -35,6 +37,28 @@ def write_private(path: Path, content: bytes, *, owner: tuple[int, int] | None =
         part.unlink(missing_ok=True)
 
 
+def prepare_directory(path: Path, holder: str, refusal: type[ReconError]) -> None:
+    """Make a directory that its owner alone reads, if necessary; `holder` is what it is, such as `a backup`.
+
+    Raise `refusal` if others may read one that is there, or if it cannot be used.
+    """
+    try:
+        path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        if open_to_others(path):
+            raise refusal(f"{path} is open to other accounts, and {holder} holds all; chmod 700 it")
+    except OSError as error:
+        raise refusal(f"{path} cannot be used: {error.strerror or error}") from error
+
+
 def open_to_others(path: Path) -> bool:
     """True if others than its owner have any right to a file or directory. Raise OSError."""
     return bool(stat.S_IMODE(path.stat().st_mode) & OTHERS)
+
+
+def sync_folder(path: Path) -> None:
+    """Have the disk hold the names in a folder. Raise OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.exact import exact, meant_scale, same_amount, without_noise
+from recon.exact import exact, meant_scale, same_amount, unpadded, without_noise
 
 D = Decimal
 
@@ -64,3 +64,20 @@ def test_amounts_a_tick_apart_are_two(amount: D) -> None:
 )
 def test_digits_of_noise_are_not_meant(text: str, digits: int) -> None:
     assert meant_scale(D(text)) == digits
+
+
+@pytest.mark.parametrize(
+    ("padded", "shown"),
+    [
+        ("1.500000000000000000", "1.5"),
+        ("1200.000000000000000000", "1200"),
+        ("-0.100", "-0.1"),
+        ("0.000000000000000000", "0"),
+        ("98765432109.876543210000000000", "98765432109.87654321"),
+        ("7", "7"),
+        ("1E+3", "1E+3"),
+        ("NaN", "NaN"),
+    ],
+)
+def test_zeros_that_a_type_pads_with_are_left_out(padded: str, shown: str) -> None:
+    assert str(unpadded(Decimal(padded))) == shown

@@ -43,8 +43,11 @@ _APPEND: Final = """
     ON CONFLICT (gateway, id) DO NOTHING RETURNING id
 """
 # Any login can fill the server's queue of notifications, and a commit that notifies into a full one fails.
+# Any login may listen: where one is limited to some accounts, the notice says where to look and nothing else.
 _NOTIFY: Final = """
-    SELECT pg_notify(%s, u.payload) FROM unnest(%s::text[]) AS u(payload) WHERE pg_notification_queue_usage() < 0.5
+    SELECT pg_notify(%s, CASE WHEN row_security_active('recon_store.signals')
+        THEN json_build_object('id', u.id)::text ELSE u.payload END)
+    FROM unnest(%s::text[], %s::text[]) AS u(id, payload) WHERE pg_notification_queue_usage() < 0.5
 """
 #: The columns that make a Signal, in the order of its fields.
 SIGNAL_COLUMNS: Final = (
@@ -78,9 +81,9 @@ def append(connection: Connection, signals: Sequence[NewSignal]) -> int:
     with cursor_of(connection) as cursor:
         cursor.execute(_APPEND, columns)
         new = {row[0] for row in cursor.fetchall()}
-        notices = [each.notice for each in unique if each.id in new and each.notice is not None]
+        notices = {each.id: each.notice for each in unique if each.id in new and each.notice is not None}
         if notices:
-            cursor.execute(_NOTIFY, (NOTIFY_CHANNEL, notices))
+            cursor.execute(_NOTIFY, (NOTIFY_CHANNEL, list(notices), list(notices.values())))
     return len(new)
 
 

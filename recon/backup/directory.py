@@ -21,7 +21,7 @@ from typing import Final
 from recon.backup.manifest import Manifest, UnreadableManifest, decode
 from recon.backup.retention import outdated
 from recon.errors import BackupError
-from recon.private_files import OTHERS, PRIVATE_DIRECTORY, open_to_others
+from recon.private_files import OTHERS, prepare_directory, sync_folder
 
 #: The document of a backup: what it holds.
 DOCUMENT: Final = "backup.json"
@@ -81,12 +81,7 @@ class BackupDirectory:
 
     def prepare(self) -> None:
         """Make the directory if necessary. Raise BackupError if others may read it."""
-        try:
-            self.path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-            if open_to_others(self.path):
-                raise BackupError(f"{self.path} is open to other accounts, and a backup holds all; chmod 700 it")
-        except OSError as error:
-            raise BackupError(f"{self.path} cannot be used: {error.strerror or error}") from error
+        prepare_directory(self.path, "a backup", BackupError)
 
     def entries(self) -> Iterator[Backup | Unreadable]:
         """Yield every complete backup, the newest first, and what is damaged in its place."""
@@ -184,12 +179,3 @@ def make_private(path: Path) -> None:
     for entry in [path, *path.rglob("*")]:
         if not entry.is_symlink():
             entry.chmod(entry.stat().st_mode & ~OTHERS & 0o777)
-
-
-def sync_folder(path: Path) -> None:
-    """Have the disk hold the names in a folder."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -36,6 +36,7 @@ from recon.log.events import Head
 from recon.log.heads import LastEvent, last_events
 from recon.log.verify import verify
 from recon.private_files import PRIVATE_DIRECTORY
+from recon.projection.reading import LIVE, Reading
 from recon.projection.rebuild import rebuild
 
 #: Begins the name of the directory in which a drill restores.
@@ -89,10 +90,19 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[str]
 
 
+def _live_alone(_url: str, _gateway: str) -> Reading:
+    return LIVE
+
+
+#: How the log of a gateway is folded at a URL.
+Readings = Callable[[str, str], Reading]
+
+
 class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where and against what a drill is done; `live` are the last events of the running service, if it could be asked.
 
-    `heads` were exported elsewhere, and count beside those of the backup.
+    `heads` were exported elsewhere, and count beside those of the backup. `reading` says how a gateway's log is folded
+    at a URL, with its archive where it has one.
     """
 
     place: Path
@@ -101,6 +111,7 @@ class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
     heads: Sequence[Head] = ()
     binaries: Path | None = None
     server_options: Mapping[str, str] = _NO_OPTIONS
+    reading: Readings = _live_alone
 
 
 class _Steps:
@@ -215,7 +226,9 @@ def _proved(
     with steps.phase("verify"):
         logs = {name: _verified(url, name, exported.get(name, []), steps, bars) for name in names}
     with steps.phase("rebuild"):
-        books = {name: _rebuilt(url, name, steps, bars) if name in restored else "none" for name in names}
+        books = {
+            name: _rebuilt(url, name, steps, bars, options.reading) if name in restored else "none" for name in names
+        }
     rto = steps.seconds
     live = None if options.live is None else {last.head.gateway: last for last in options.live}
     return [
@@ -263,10 +276,10 @@ def _verified(url: str, gateway: str, heads: Sequence[Head], steps: _Steps, bars
     return "verified"
 
 
-def _rebuilt(url: str, gateway: str, steps: _Steps, bars: Bars) -> str:
+def _rebuilt(url: str, gateway: str, steps: _Steps, bars: Bars, reading: Readings) -> str:
     """Fold a restored log anew; return in a word how the books compare with the stored ones."""
     try:
-        result = rebuild(url, gateway, progress=bars(f"rebuild {gateway}"))
+        result = rebuild(url, gateway, progress=bars(f"rebuild {gateway}"), reading=reading(url, gateway))
     except ProjectionError as error:
         steps.errors.append(error)
         return "differ"

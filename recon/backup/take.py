@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from recon.backup.copying import list_files
-from recon.backup.directory import DOCUMENT, Backup, BackupDirectory, make_private, sync_folder
+from recon.backup.directory import DOCUMENT, Backup, BackupDirectory, make_private
 from recon.backup.manifest import (
     CLUSTER,
     HEADS,
@@ -38,7 +38,7 @@ from recon.db.migrate import schema_version
 from recon.errors import BackupError
 from recon.log.events import Head
 from recon.log.heads import Heads, last_events, write_heads
-from recon.private_files import PRIVATE_DIRECTORY, write_private
+from recon.private_files import PRIVATE_DIRECTORY, sync_folder, write_private
 
 #: Longest run of pg_basebackup, in seconds.
 COPY_SECONDS: Final = 86_400.0

@@ -18,7 +18,7 @@ from recon.cli.progress import progress_bar
 from recon.cli.recording import note_shared_login, wait_until_folded
 from recon.cli.statement_import import ImportOptions, named_source
 from recon.cli.statement_report import refuse_bad
-from recon.cli.table import print_table
+from recon.cli.table import print_rows, print_table
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.config.imports import Import
@@ -38,13 +38,30 @@ _COLUMNS: Final = [
     *(Column(key) for key in ("reported", "expected", "drift", "verdict")),
     Column("reason", prose=True),
 ]
+_TOLD: Final = [
+    *(Column(key) for key in ("line", "state", "account", "unit", "amount")),
+    Column("at", kind="time"),
+    Column("source"),
+]
 _CHECKS: Final = """
-SELECT account, unit, source, at, reported, expected, drift, verdict, reason, break_id, seq FROM recon.source_checks
+SELECT account, unit, source, at, reported, expected, drift, verdict, reason, break_id, seq
+FROM recon_exact.source_checks
 WHERE gateway = :gateway AND seq BETWEEN :first AND :last ORDER BY account, unit, at, seq
 """
+_DIFFERED: Final = """
+SELECT c.account, c.external_id
+FROM (
+    SELECT DISTINCT ON (x.account, x.external_id) x.account, x.external_id, x.verdict
+    FROM recon_exact.source_checks AS x
+    WHERE x.gateway = :gateway AND (x.account, x.external_id) IN
+        (SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:ids AS text[])))
+    ORDER BY x.account, x.external_id, x.seq DESC, x.number DESC
+) AS c
+WHERE c.verdict = 'break'
+"""
 _KNOWN_UNITS: Final = """
-SELECT account, asset AS unit FROM recon.balances WHERE gateway = :gateway AND NOT CAST(:contracts AS boolean)
-UNION ALL SELECT account, symbol FROM recon.positions WHERE gateway = :gateway AND CAST(:contracts AS boolean)
+SELECT account, asset AS unit FROM recon_exact.balances WHERE gateway = :gateway AND NOT CAST(:contracts AS boolean)
+UNION ALL SELECT account, symbol FROM recon_exact.positions WHERE gateway = :gateway AND CAST(:contracts AS boolean)
 """
 
 
@@ -71,6 +88,7 @@ def import_balances(
     settings: Settings, file: Path, mapping: Import | None, options: BalanceOptions, how: ImportOptions
 ) -> None:
     """Read a file of balances, record each, and show what the books of that time say of it. Errors: ConfigError."""
+    how.table.check_list("a file of balances", _TOLD if how.dry_run else _COLUMNS)
     source, at = _told_by(options, mapping), _time(options.at)
     with operator_connection(settings, "import") as connection:
         where = one_gateway(connection, options.gateway)
@@ -85,9 +103,12 @@ def import_balances(
                 file.name, telling, found.told, [(str(row["account"]), str(row["unit"])) for row in rows]
             )
         known = booked_facts(connection, where, [(each.fact.account, each.fact.external_id) for each in told])
-        fresh = [each for each in told if (each.fact.account, each.fact.external_id) not in known]
+        differed = _differed(connection, where, list(known))
+        fresh = [
+            each for each in told if (key := (each.fact.account, each.fact.external_id)) not in known or key in differed
+        ]
         if how.dry_run:
-            _print_dry_run(told, fresh, json=how.json)
+            _print_dry_run(told, fresh, how)
             return
         with progress_bar() as begin:
             facts = [(each.fact.account, with_file(each.payload, found.digest, ZERO, source)) for each in fresh]
@@ -95,7 +116,7 @@ def import_balances(
         note_shared_login(connection, recorded)
         folded = bool(recorded) and wait_until_folded(connection, recorded, wait=how.wait)
         checks = _checks(connection, recorded) if folded else []
-    _print_outcome(file, where, (len(fresh), len(told) - len(fresh)), checks, json=how.json)
+    _print_outcome(file, where, (len(fresh), len(told) - len(fresh)), checks, how)
 
 
 class _Homes:
@@ -148,6 +169,12 @@ def _worth_telling(
     ]
 
 
+def _differed(connection: Connection, gateway: str, known: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return which of these rows differed when they were judged last: the books may have come round to them since."""
+    given = {"gateway": gateway, "accounts": [each for each, _ in known], "ids": [each for _, each in known]}
+    return {(str(row["account"]), str(row["external_id"])) for row in query_rows(connection, _DIFFERED, given)}
+
+
 def _checks(connection: Connection, recorded: Sequence[Recorded]) -> list[Row]:
     return [
         row
@@ -158,7 +185,7 @@ def _checks(connection: Connection, recorded: Sequence[Recorded]) -> list[Row]:
     ]
 
 
-def _print_dry_run(told: Sequence[ToldBalance], fresh: Sequence[ToldBalance], *, json: bool) -> None:
+def _print_dry_run(told: Sequence[ToldBalance], fresh: Sequence[ToldBalance], how: ImportOptions) -> None:
     new = {id(each) for each in fresh}
     rows: list[Row] = [
         {
@@ -172,22 +199,18 @@ def _print_dry_run(told: Sequence[ToldBalance], fresh: Sequence[ToldBalance], *,
         }
         for each in told
     ]
-    if json:
-        print_json(rows)
-    else:
-        columns = [Column("at", kind="time") if key == "at" else Column(key) for key in (rows[0] if rows else {})]
-        print_table(rows, columns, empty="the file has no balances")
+    print_rows(rows, _TOLD, as_json=how.json, empty="the file has no balances", options=how.table)
 
 
-def _print_outcome(file: Path, gateway: str, told: tuple[int, int], checks: Sequence[Row], *, json: bool) -> None:
+def _print_outcome(file: Path, gateway: str, told: tuple[int, int], checks: Sequence[Row], how: ImportOptions) -> None:
     counts: Mapping[str, int] = Counter(str(row["verdict"]) for row in checks)
     new, known = told
-    if json:
+    if how.json:
         print_json({"file": str(file), "gateway": gateway, "appended": new, "known": known, "checks": list(checks)})
         return
     note(f"{counted(new, 'balance')} told, {counted(known, 'duplicate')}")
     if checks:
         note(", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in sorted(counts.items())))
-        print_table(list(checks), _COLUMNS)
+        print_table(checks, _COLUMNS, options=how.table)
     if counts.get("pending"):
         note("what is pending is judged once the entries of its time have had time to come: recon sources")

@@ -15,6 +15,7 @@ from recon.db.source import Source, query_rows
 from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.log.events import RULES, SESSION_CLOSED, SESSION_OPENED, Event
+from recon.reads.archived import archived_words
 from recon.testing.case import FRAMES, MAX_SECONDS, PLAIN_RULES
 from recon.testing.recording import Recording, as_it_is, disguised
 
@@ -56,6 +57,8 @@ def export_case(connection: Source, stretch: Stretch, directory: Path, *, keep: 
     """Write a stretch of the log as a case; say where it begins, and what it lacks. Errors: ConfigError."""
     if (directory / FRAMES).exists():
         raise ConfigError(f"{directory}: there is a case already; name another directory")
+    for words in archived_words(connection, [stretch.gateway], stretch.first):
+        raise ConfigError(f"{words}; begin the case later")
     first = _beginning(connection, stretch)
     if first != stretch.first:
         note(f"the case begins with event {first}, where a session opened: its snapshots open the units")

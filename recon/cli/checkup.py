@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 import psycopg
 import trio
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from recon.alerts.channels import configured_channels
@@ -32,7 +33,9 @@ from recon.display.sizes import size
 from recon.display.words import counted
 from recon.errors import ConfigError, DatabaseError, NotMigrated
 from recon.private_files import open_to_others
+from recon.reads.currency import read_stale
 from recon.reads.needs import set_up
+from recon.venues.checks import look_at, problems_of, venues_of
 
 State = Literal["ok", "hint", "failed"]
 
@@ -63,6 +66,7 @@ def checkup(settings: Settings, path: Path | None, *, seconds: float | None) -> 
         yield Check("gateways", "all", "hint", "not asked", "recon ems check")
     else:
         yield from of_gateways(settings, seconds)
+        yield from of_venues(settings)
 
 
 def of_settings(settings: Settings, path: Path | None) -> Iterator[Check]:
@@ -76,6 +80,8 @@ def of_settings(settings: Settings, path: Path | None) -> Iterator[Check]:
     except ConfigError as error:
         yield Check("settings", where, "failed", str(error), "recon check-config")
         return
+    for key, problem in problems_of(settings):
+        yield Check("settings", key, "failed", problem, "recon check-config")
     yield Check("settings", where, "ok", f"valid; {counted(len(gateways), 'gateway')}")
     if path is not None and open_to_others(path):
         yield Check("settings", "rights", "hint", f"other accounts may read {path}", f"chmod 600 {path}")
@@ -98,6 +104,7 @@ def of_database(settings: Settings) -> Iterator[Check]:
             running = {str(part["instance"]) for part in parts if part["state"] not in {"gone", "stopped"}}
             told = f"runs as {', '.join(sorted(running))}" if running else "does not run"
             yield Check("service", "running", "ok" if running else "hint", told, "" if running else "recon run")
+            yield from _of_books(connection, settings)
             for need in set_up(connection, {"gateway": None}):
                 yield Check("settings", "units", "hint", need.what, need.command)
     except NotMigrated as error:
@@ -120,6 +127,16 @@ def _of_role(settings: Settings, url: str) -> Iterator[Check]:
             "database", "own login", "hint", "people share the service's login, so nobody is authenticated",
             "set [database] operator_url to a login of your own",
         )  # fmt: skip
+
+
+def _of_books(connection: Connection, settings: Settings) -> Iterator[Check]:
+    """Look whether each gateway is recorded, connected and folded; a part may fail in a service that runs."""
+    late = {each.gateway: each.reason for each in read_stale(connection, settings.gateways) if each.account is None}
+    for name in settings.gateways:
+        if name in late:
+            yield Check("books", name, "hint", late[name], "recon status")
+        else:
+            yield Check("books", name, "ok", "they follow the log")
 
 
 def _of_clock(ahead: timedelta) -> Check:
@@ -155,10 +172,17 @@ def of_backup(settings: Settings) -> Check:
     """Look at the age of the last backup."""
     last = last_backup(settings, utc_now())
     if last is None:
-        return Check("backup", "last", "hint", "no backup is known", "recon docs operator: 11")
+        return Check("backup", "last", "hint", "no backup is known (operator 11)", "recon docs operator")
     if last.problem is not None:
         return Check("backup", "last", "failed", last.problem, "recon backup")
     return Check("backup", "last", "ok", f"{last.name}, {age(last.age, 2)} old")
+
+
+def of_venues(settings: Settings) -> Iterator[Check]:
+    """Ask each venue of the settings once: whether it answers, and whether its key may do more than read."""
+    for _, account, venue in venues_of(settings):
+        for look in look_at(venue):
+            yield Check(f"venue {account}", venue.exchange, look.state, look.words, look.advice)
 
 
 def of_gateways(settings: Settings, seconds: float) -> Iterator[Check]:

@@ -67,7 +67,9 @@ FIGURES: Final = ("opening", "moved", "expected", "rolled", "reported", "timing"
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def close_screen(closes: Sequence[AccountClose], *, every: bool, steps: Sequence[NextStep] = ()) -> Screen:
+def close_screen(
+    closes: Sequence[AccountClose], *, every: bool, now: datetime, steps: Sequence[NextStep] = ()
+) -> Screen:
     """Return the days of accounts as a screen; `every` unit, or those that do not agree."""
     shown = [each.shown for each in closes]
     rows = [row for each in shown for row in line_rows(each)]
@@ -78,7 +80,7 @@ def close_screen(closes: Sequence[AccountClose], *, every: bool, steps: Sequence
     others = f"; {counted(agreed, 'unit agrees', 'units agree')}: --all shows them" if agreed else ""
     return Screen(
         tables=[
-            Table(columns=CHECKS, rows=list(check_rows(closes))),
+            Table(columns=CHECKS, rows=[*_not_over(shown, now), *check_rows(closes)]),
             Table(
                 columns=LINES,
                 rows=wanted,
@@ -93,6 +95,13 @@ def close_screen(closes: Sequence[AccountClose], *, every: bool, steps: Sequence
         steps=steps,
         empty="no account",
     )
+
+
+def _not_over(shown: Sequence[Closing], now: datetime) -> list[Row]:
+    """Return the check that the day is not over, if it is not."""
+    cut_off = max((each.cut_off for each in shown), default=now)
+    detail = f"provisional: its cut-off is at {cut_off:%Y-%m-%d %H:%M} UTC"
+    return [{"mark": "pending", "check": "day", "found": "not over", "detail": detail}] if cut_off > now else []
 
 
 def _title(shown: Sequence[Closing]) -> str:

@@ -43,6 +43,8 @@ GAPS: Final = [
     Column("fills_found", "fills booked", kind="count", rank=3),
     Column("requests", "asked", kind="count", rank=5),
 ]
+#: What is known of accounts now alone.
+_OF_NOW: Final = frozenset({"last_alive_at", "catch_up", "clock_skew"})
 STRETCHES: Final = [
     *columns("gateway", "account"),
     Column("from_time", "from", kind="time"),
@@ -74,13 +76,14 @@ def coverage_screen(
     """Return coverage as a screen; of a past time it has stretches in the place of gaps."""
     # A strip begins with what is known: a first hour would be one character of a day.
     known = min((each.begin for stretches in strips.values() for each in stretches), default=since)
-    accounts = _accounts(document, strips, since=since, begin=max(since, known), now=now)
+    accounts = _accounts(document, strips, since=since, begin=max(since, known), now=now, past=past)
+    share = "share: of the time since WHEN in which every report was seen"
     return Screen(
         tables=[accounts, _gaps(document, since, every=every, past=past), _questions(document)],
         sums=[_sum(document["accounts"], document["gaps"])],
         moment=moment,
         marks=[(mark(state, glyphs=True), mark(state, glyphs=False), state) for state in LEGEND],
-        legend=["share: of the time since WHEN in which every report was seen   seen: age of the last sign of life"],
+        legend=[share if past else f"{share}   seen: age of the last sign of life"],
         empty="no accounts yet",
     )
 
@@ -92,6 +95,7 @@ def _accounts(
     since: datetime,
     begin: datetime,
     now: datetime,
+    past: bool,
 ) -> Table:
     rows: list[Row] = []
     for row in document["accounts"]:
@@ -99,7 +103,8 @@ def _accounts(
         gaps = sum((each["gateway"], each["account"]) == key for each in document["gaps"])
         rows.append({**row, "gaps": gaps, "strip": _Drawn(strips.get(key, ()), begin, now)})
     ends = f"{time_of_day(begin, now)}|{time_of_day(now, now)}"
-    shown = [msgspec.structs.replace(each, title=ends) if each.kind == "strip" else each for each in ACCOUNTS]
+    known = [each for each in ACCOUNTS if not past or each.key not in _OF_NOW]
+    shown = [msgspec.structs.replace(each, title=ends) if each.kind == "strip" else each for each in known]
     return Table(columns=shown, rows=rows, pipe_title=f"accounts, in % of the time since {text_of(since)}")
 
 

@@ -110,8 +110,8 @@ def booked_facts(
     found: dict[tuple[str, str], BookedFact] = {}
     query = (
         "SELECT account, external_id, digest, seq FROM"
-        " (SELECT gateway, account, external_id, digest, seq FROM recon.waiting_facts"
-        " UNION ALL SELECT gateway, account, external_id, digest, seq FROM recon.facts) AS f"
+        " (SELECT gateway, account, external_id, digest, seq FROM recon_exact.waiting_facts"
+        " UNION ALL SELECT gateway, account, external_id, digest, seq FROM recon_exact.facts) AS f"
         " WHERE gateway = :gateway AND (account, external_id) IN"
         " (SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:ids AS text[])))"
     )
@@ -134,7 +134,7 @@ def usd_of_file(connection: Connection, gateway: str, facts: Sequence[ExternalFa
     """
     rates = {
         (str(row["account"]), str(row["asset"])): row["rate_usd"]
-        for row in select_view(connection, "balances", "account, asset", {"gateway": gateway})
+        for row in select_view(connection, "balances", "account, asset", {"gateway": gateway}, numbers=True)
     }
     usd = ZERO
     with exact():
@@ -163,7 +163,7 @@ def effects_and_findings(connection: Connection, recorded: Sequence[Recorded]) -
         span = {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq}
         effects += query_rows(
             connection,
-            "SELECT fact, effect, count(*) AS facts FROM recon.facts"
+            "SELECT fact, effect, count(*) AS facts FROM recon_exact.facts"
             " WHERE gateway = :gateway AND seq BETWEEN :first AND :last GROUP BY fact, effect",
             span,
         )

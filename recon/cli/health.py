@@ -50,7 +50,7 @@ _WATCHDOGS: Final = """
     FROM recon.deliveries WHERE event = 'recon.watchdog' GROUP BY channel ORDER BY channel
 """
 _UNROUTED: Final = """
-    SELECT count(*) AS alerts, min(created_at) AS since FROM recon.alerts
+    SELECT count(*) AS alerts, min(created_at) AS since FROM recon_exact.alerts
     WHERE routed_at IS NULL AND created_at < now() - :late
 """
 _COUNTS: Final = """

@@ -43,7 +43,7 @@ def unknown_assets(
 def _assets_of(connection: Connection, gateway: str, account: str) -> set[str]:
     rows = query_rows(
         connection,
-        "SELECT asset, asset_coinapi FROM recon.balances WHERE gateway = :gateway AND account = :account",
+        "SELECT asset, asset_coinapi FROM recon_exact.balances WHERE gateway = :gateway AND account = :account",
         {"gateway": gateway, "account": account},
     )
     codes = {str(code) for row in rows for code in row.values() if code is not None}

@@ -39,6 +39,10 @@ def _nothing(_row: Row, _shown: Collection[str]) -> Sequence[Note]:
     return ()
 
 
+def _no_steps(_rows: Sequence[Row]) -> Sequence[NextStep]:
+    return ()
+
+
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """A list as a command shows it; `more` completes a row, `units` are keys of figures with one scale."""
 
@@ -50,7 +54,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     more: Callable[[Row], Row] = dict
     notes: Callable[[Row, Collection[str]], Sequence[Note]] = _nothing
     notes_under: str = ""
-    steps: Sequence[NextStep] = ()
+    steps: Callable[[Sequence[Row]], Sequence[NextStep]] = _no_steps
+    #: What to do where there is no row.
+    if_empty: str = ""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -83,6 +89,7 @@ def show_listing(listing: Listing, options: TableOptions, wanted: Wanted, *, jso
         said = counted(len(rows), listing.noun, listing.plural)
         if len(found) > wanted.limit:
             said += f", {'the first' if sort else 'the latest'}; there are more: --limit"
+        none = currency.empty(f"no {listing.plural or f'{listing.noun}s'}")
         table = Table(
             columns=listing.columns,
             rows=rows,
@@ -94,8 +101,8 @@ def show_listing(listing: Listing, options: TableOptions, wanted: Wanted, *, jso
             tables=[table],
             sums=[said],
             moment=title_of(currency, now, past),
-            steps=listing.steps if rows else (),
-            empty=currency.empty(f"no {listing.plural or f'{listing.noun}s'}"),
+            steps=listing.steps(rows) if rows else (),
+            empty="\n".join(filter(None, (none, listing.if_empty))),
         )
         return Answer(screen, rows, currency)
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
+from recon.config.toml_text import key, value_text
+
 Method: TypeAlias = Literal["none", "header", "query", "certificate"]
 METHODS: Final[tuple[Method, ...]] = ("none", "header", "query", "certificate")
 _ASSETS: Final = '# assets = { XBT = "XXBT" } # a symbol\'s code -> the code of the balance row: see `recon balances`'
 #: The word for the vendor's managed cloud instead of addresses.
 MANAGED: Final = "managed"
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +33,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
 
 def settings_text(answers: Answers) -> str:
     """Return the file."""
-    name = _key(answers.gateway)
+    name = key(answers.gateway)
     return "\n".join(
         [
             "# Settings of recon, written by `recon init`. Check them: recon check-config",
@@ -53,7 +52,7 @@ def settings_text(answers: Answers) -> str:
 
 
 def _database(answers: Answers) -> list[str]:
-    place = f"data_dir = {_text(answers.data_dir)}" if answers.data_dir else '# data_dir = "/var/lib/recon"'
+    place = f"data_dir = {value_text(answers.data_dir)}" if answers.data_dir else '# data_dir = "/var/lib/recon"'
     return [
         "[database]",
         "# Without a url recon runs a Postgres of its own in data_dir.",
@@ -65,17 +64,17 @@ def _database(answers: Answers) -> list[str]:
 
 def _gateway(answers: Answers, name: str) -> list[str]:
     managed = list(answers.urls) == [MANAGED]
-    urls = f'"{MANAGED}"' if managed else f"[{', '.join(map(_text, answers.urls))}]"
+    urls = f'"{MANAGED}"' if managed else f"[{', '.join(map(value_text, answers.urls))}]"
     why = "the vendor's managed cloud tells the addresses" if managed else "tried in order, then round again"
     lines = [f"[gateways.{name}]", f"urls = {urls} # {why}", "", f"[gateways.{name}.auth]"]
     lines.append(f'method = "{answers.method}" # {" | ".join(METHODS)}')
-    for key, value in (
+    for setting, value in (
         ("api_key_file", answers.api_key_file),
         ("certificate_file", answers.certificate_file),
         ("private_key_file", answers.private_key_file),
     ):
         if value:
-            lines.append(f"{key} = {_text(value)}")
+            lines.append(f"{setting} = {value_text(value)}")
     return lines
 
 
@@ -88,7 +87,7 @@ def _accounts(answers: Answers, name: str) -> list[str]:
         ]
     for account in answers.accounts:
         lines += [
-            f"[gateways.{name}.accounts.{_key(account)}]",
+            f"[gateways.{name}.accounts.{key(account)}]",
             _ASSETS,
             '# fees = [{ maker = "0.0016", taker = "0.0026", asset = "quote" }] # else they are learned',
             "",
@@ -126,12 +125,3 @@ def problem_of_url(url: str) -> str | None:
     if parts.scheme not in {"ws", "wss"} or not host:
         return f"an address begins with wss:// or ws:// and names a host: wss://ems.example.com:8080/, or {MANAGED}"
     return None
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _text(name)
-
-
-def _text(value: str) -> str:
-    """Return a string of TOML: JSON's escapes are TOML's too."""
-    return json.dumps(value)

@@ -47,6 +47,16 @@ NewAssets = Annotated[
 GatewayFilter = Annotated[
     str | None, typer.Option("--gateway", "-g", metavar="NAME", help="Only this gateway, by its name in the settings.")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        min=1,
+        help="Gateways at a time, each in a process of its own. [default: as many as there are cores]",
+    ),
+]
 AccountFilter = Annotated[
     str | None, typer.Option("--account", "-a", metavar="ID", help="Only this account: the EMS exchange_id, exactly.")
 ]

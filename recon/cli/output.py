@@ -19,6 +19,7 @@ import msgspec
 import typer
 
 from recon.cli.spelling import PLAINLY, Spelling
+from recon.cli.tables.text import told_lines
 from recon.display.words import safe
 from recon.exact import plain
 
@@ -28,6 +29,10 @@ Row: TypeAlias = Mapping[str, Value]
 #: The exit status of a program whose reader has gone (128 + SIGPIPE).
 CLOSED_PIPE: Final = 141
 UNKNOWN: Final = "-"
+#: What is assumed where a terminal does not tell its columns.
+USUAL_WIDTH: Final = 80
+#: How a text without a character is shown.
+EMPTY: Final = '""'
 #: The figures of a unit, as balances and positions show them.
 FIGURES: Final = ("reported", "expected", "drift", "explained", "unexplained", "in_flight")
 
@@ -83,7 +88,7 @@ def text_of(value: Value) -> str:
         return span(value)
     if isinstance(value, list | tuple):
         return ", ".join(text_of(item) for item in value)
-    return safe(str(value)) or '""'
+    return safe(str(value)) or EMPTY
 
 
 def span(length: timedelta) -> str:
@@ -134,8 +139,24 @@ def spelling() -> Spelling:
 
 
 def note(text: str) -> None:
-    """Write a line for a person to stderr; commands in it are as they called this one."""
-    sys.stderr.write(f"{safe(spelling().of(text))}\n")
+    """Write a line for a person to stderr; commands in it are as they called this one.
+
+    On a terminal it is broken between words: the terminal itself would break it anywhere.
+    """
+    line = safe(spelling().of(text))
+    lines = told_lines(line, _width_of_stderr()) if sys.stderr.isatty() else [line]
+    sys.stderr.write("".join(f"{each}\n" for each in lines))
+
+
+def _width_of_stderr() -> int:
+    """Return the columns of the terminal that errors are written to: standard output may be a pipe."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or USUAL_WIDTH
+    except OSError:
+        return USUAL_WIDTH
 
 
 def print_json(document: Row | Sequence[Row]) -> None:

@@ -47,11 +47,17 @@ def refused_events(connection: Source, *, gateway: str | None = None, account: s
     return query_rows(connection, statement, {column[2:]: value for column, value in wanted.items()})
 
 
-def select_view(connection: Source, view: str, order: str, filters: Mapping[str, object]) -> list[Row]:
-    """Return the rows of a view whose columns have these values; a filter of None is none."""
+def select_view(
+    connection: Source, view: str, order: str, filters: Mapping[str, object], *, numbers: bool = False
+) -> list[Row]:
+    """Return the rows of a view whose columns have these values; a filter of None is none.
+
+    `numbers`: the view has numbers, which are read as they are.
+    """
     wanted = {column: value for column, value in filters.items() if value is not None}
     where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
-    statement = f"SELECT * FROM recon.{view} WHERE {where} ORDER BY {order}"  # noqa: S608 - names of our own
+    start = "SELECT * FROM recon_exact." if numbers else "SELECT * FROM recon."
+    statement = f"{start}{view} WHERE {where} ORDER BY {order}"
     return query_rows(connection, statement, wanted)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -31,6 +31,9 @@ from recon.errors import ConfigError
 WAIT_SECONDS: Final = 10.0
 #: Fewest characters that identify a digest: a decision binds to what the digest covers.
 MIN_DIGEST: Final = 8
+
+#: What stands in a printed command for words of the person who copies it.
+PLACEHOLDERS: Final = frozenset({"WHO", "WHY", "TEXT", "REASON"})
 
 Name = Annotated[
     str | None,
@@ -68,7 +71,12 @@ def check_digest(digest: str) -> str:
 
 
 def record(connection: Connection, decisions: Sequence[Decision], name: str | None) -> list[Recorded]:
-    """Append decisions, commit, and say where nobody was authenticated. Errors: as `append_decisions`."""
+    """Append decisions, commit, and say where nobody was authenticated.
+
+    Errors: ConfigError where a command was copied without its words replaced, else as `append_decisions`.
+    """
+    for decision in decisions:
+        _refuse_placeholders(decision.payload)
     if not connection.in_transaction():
         connection.begin()
     recorded = append_decisions(connection, decisions, name or account_name(), utc_now())
@@ -76,6 +84,13 @@ def record(connection: Connection, decisions: Sequence[Decision], name: str | No
     wake(connection, recorded)
     note_shared_login(connection, recorded)
     return recorded
+
+
+def _refuse_placeholders(payload: Mapping[str, object]) -> None:
+    for value in payload.values():
+        for each in value if isinstance(value, list) else (value,):
+            if isinstance(each, str) and each in PLACEHOLDERS:
+                raise ConfigError(f"{each} stands for words of your own: write them in its place")
 
 
 def note_shared_login(connection: Connection, recorded: Sequence[Recorded]) -> None:

@@ -9,11 +9,13 @@ from enum import StrEnum
 from typing import Final
 
 from recon.cli.output import Column, Row, write
+from recon.cli.tables.table import Table
+from recon.exact import unpadded
 from recon.reports.csv_lines import line
 from recon.reports.model import Value
 
-#: Columns of an unknown query that stay on a narrow terminal.
-_KEPT: Final = 4
+#: Columns that say what an amount is of; they stay with it on a narrow terminal.
+_OF: Final = frozenset({"account", "asset", "symbol", "unit"})
 
 
 class Format(StrEnum):
@@ -24,9 +26,16 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-def columns_of(names: Sequence[str], kept: str = "") -> list[Column]:
-    """Return the columns of a table; the first ones and the `kept` one never give way."""
-    return [Column(name, rank=0 if name == kept else max(0, place - _KEPT + 1)) for place, name in enumerate(names)]
+def table_of(names: Sequence[str], rows: Sequence[Row], kept: str = "") -> Table:
+    """Return a table of rows that nobody knows beforehand.
+
+    Its first column, amounts, what they are of and the `kept` one never give way. The others do from the last one on,
+    and are named.
+    """
+    amounts = {name for name in names if any(isinstance(row[name], Decimal) for row in rows)}
+    staying = amounts | _OF | {kept}
+    columns = [Column(name, rank=0 if name in staying else place) for place, name in enumerate(names)]
+    return Table(columns=columns, rows=rows, unknown=True)
 
 
 def print_csv(names: Sequence[str], rows: Sequence[Row]) -> None:
@@ -35,12 +44,17 @@ def print_csv(names: Sequence[str], rows: Sequence[Row]) -> None:
 
 
 def plain_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> list[Row]:
-    """Return rows by their names; a value of a type that only the database's driver knows is its text."""
+    """Return rows by their names; a value of a type that only the database's driver knows is its text.
+
+    A number comes without the zeros that its column's type pads it with; its value is the same.
+    """
     return [{name: _known(value) for name, value in zip(names, row, strict=True)} for row in rows]
 
 
 def _known(value: object) -> object:
-    if value is None or isinstance(value, str | bool | int | float | Decimal | date | timedelta | list):
+    if isinstance(value, Decimal):
+        return unpadded(value)
+    if value is None or isinstance(value, str | bool | int | float | date | timedelta | list):
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()

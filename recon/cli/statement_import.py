@@ -23,7 +23,8 @@ from recon.cli.known_assets import check_assets, unknown_assets
 from recon.cli.output import print_json
 from recon.cli.progress import progress_bar
 from recon.cli.recording import note_shared_login, wait_until_folded
-from recon.cli.statement_report import print_dry_run, print_summary, refuse_bad, state_of, summary_of
+from recon.cli.statement_report import check_shown, print_dry_run, print_summary, refuse_bad, state_of, summary_of
+from recon.cli.tables.options import TableOptions
 from recon.cli.waiting_facts import note_waiting
 from recon.config import Settings
 from recon.config.imports import Import
@@ -43,6 +44,8 @@ class ImportOptions(NamedTuple):
     dry_run: bool
     skip_bad: bool
     json: bool
+    #: Which rows of what came of it are shown; all are imported.
+    table: TableOptions
 
 
 class StatementOptions(NamedTuple):
@@ -58,6 +61,7 @@ class StatementOptions(NamedTuple):
 
 def import_statement(settings: Settings, file: Path, options: StatementOptions, how: ImportOptions) -> None:
     """Read a statement, record its new facts, and show what came of them. Errors: ConfigError."""
+    check_shown(how.table, dry_run=how.dry_run)
     source = VENUE if (named := options.source or options.mapping.source) is None else named_source(named)
     statement = read_statement(file, options.mapping, options.account, options.asset, name=options.mapping_name)
     refuse_bad(file, statement.bad_rows, skip_bad=how.skip_bad, dry_run=how.dry_run)
@@ -70,7 +74,7 @@ def import_statement(settings: Settings, file: Path, options: StatementOptions, 
         assets = [asset for each in fresh for asset in assets_of(each.fact)]
         if how.dry_run:
             unknown = unknown_assets(connection, where, assets, how.new_assets)
-            print_dry_run(statement, known, unknown, as_json=how.json)
+            print_dry_run(statement, known, unknown, how.table, as_json=how.json)
             return
         check_assets(connection, where, assets, how.new_assets)
         recorded = _record(connection, where, file, (statement, fresh, source), how.name)
@@ -85,7 +89,7 @@ def import_statement(settings: Settings, file: Path, options: StatementOptions, 
     if how.json:
         print_json(summary)
     else:
-        print_summary(summary, effects, findings)
+        print_summary(summary, effects, findings, how.table)
 
 
 def named_source(named: str) -> IndependentSource:

@@ -9,8 +9,10 @@ from typing import Final
 import msgspec
 
 from recon.cli.fact_recording import BookedFact
-from recon.cli.output import Column, Row, note, print_json
-from recon.cli.table import print_table
+from recon.cli.output import Column, Row, note
+from recon.cli.table import print_rows, print_tables
+from recon.cli.tables.options import TableOptions
+from recon.cli.tables.table import Table
 from recon.deciding.recording import Recorded
 from recon.display.words import counted
 from recon.errors import ConfigError
@@ -47,7 +49,15 @@ def summary_of(
     }
 
 
-def print_summary(summary: Row, effects: list[Row], findings: list[Row]) -> None:
+def check_shown(options: TableOptions, *, dry_run: bool) -> None:
+    """Refuse what no table of an import can be asked for, before anything is imported. Errors: ConfigError."""
+    if dry_run:
+        options.check_list("a dry run", _FACTS)
+    else:
+        options.check_list("an import", [*_EFFECTS, *_FOUND])
+
+
+def print_summary(summary: Row, effects: Sequence[Row], findings: Sequence[Row], options: TableOptions) -> None:
     """Print what came of an import."""
     new, duplicates, empty = (int(str(summary[key])) for key in ("appended", "known", "silent"))
     note(f"{counted(new, 'new record')} imported, {counted(duplicates, 'duplicate')}")
@@ -55,10 +65,12 @@ def print_summary(summary: Row, effects: list[Row], findings: list[Row]) -> None
         note(f"{counted(empty, 'row')} without an amount")
     if filtered := int(str(summary["filtered"])):
         note(f"{counted(filtered, 'row')} left out by the mapping's filters")
-    if effects:
-        print_table(effects, _EFFECTS, title="effects")
-    if findings:
-        print_table(findings, _FOUND, title="findings")
+    if effects or findings:
+        found = [
+            Table(columns=_EFFECTS, rows=effects, title="effects"),
+            Table(columns=_FOUND, rows=findings, title="findings"),
+        ]
+        print_tables(found, options=options)
 
 
 def state_of(each: StatementFact, known: Mapping[tuple[str, str], BookedFact]) -> str:
@@ -71,17 +83,20 @@ def state_of(each: StatementFact, known: Mapping[tuple[str, str], BookedFact]) -
 
 
 def print_dry_run(
-    statement: Statement, known: Mapping[tuple[str, str], BookedFact], unknown: Sequence[str], *, as_json: bool
+    statement: Statement,
+    known: Mapping[tuple[str, str], BookedFact],
+    unknown: Sequence[str],
+    options: TableOptions,
+    *,
+    as_json: bool,
 ) -> None:
     """Print what each row becomes, in the order of the file."""
     rows: list[Row] = [_shown(each, state_of(each, known)) for each in statement.facts]
     rows += [{"line": row.line, "state": row.outcome, "reason": row.reason} for row in statement.without_fact]
     rows += [{"line": row.line, "state": "bad", "reason": row.problem} for row in statement.bad_rows]
     rows.sort(key=lambda row: int(str(row["line"])))
-    if as_json:
-        print_json(rows)
-    else:
-        print_table([{"reason": None} | dict(row) for row in rows], _FACTS, empty="the file has no rows")
+    shown = rows if as_json else [{"reason": None} | dict(row) for row in rows]
+    print_rows(shown, _FACTS, as_json=as_json, empty="the file has no rows", options=options)
     for words in unknown:
         note(words)
 

@@ -58,11 +58,14 @@ def answer_units(
         check_filter(connection, asked, settings.gateways)
         place = {name: asked.one(name) for name in ("gateway", "account")}
         currency, now = say_times(connection, settings, as_of, **place, required=require_current), utc_now()
-        rows = (list_.document if json else list_.shown).query(asked, now, as_of=as_of).rows(connection)
+        read_, of_accounts = (list_.document if json else list_.shown), Filter(asked.gateway, asked.account)
+        rows = read_.query(asked, now, as_of=as_of).rows(connection)
+        # Why a unit is not judged can rest on what else its account has.
+        known = rows if json or asked == of_accounts else read_.query(of_accounts, now, as_of=as_of).rows(connection)
         document = {**currency.document(), **as_of.document(), list_.name: options.sorted(rows)}
         shown = [] if json else rows if as_of.is_past else [with_currency(row, currency) for row in rows]
         moment, empty = title_of(currency, now, as_of), currency.empty(f"no {list_.name}")
-        screen = units_screen(shown, columns, list_.unit, moment=moment, empty=empty)
+        screen = units_screen(shown, known, columns, list_.unit, moment=moment, empty=empty, past=as_of.is_past)
         return Answer(screen, document, currency)
 
     answer(settings, list_.name, options, read, json=json)

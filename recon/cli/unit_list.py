@@ -10,7 +10,7 @@ from recon.cli.output import FIGURES, Column, Row
 from recon.cli.tables.screen import Screen
 from recon.cli.tables.table import Note, Table
 from recon.display.words import counted
-from recon.reads.unit_advice import advise
+from recon.reads.unit_advice import advise, advise_then
 
 #: In which order verdicts are counted: what needs somebody first.
 _VERDICTS: Final = ("break", "pending", "stale", "agreed", "unmodelled", "unobserved")
@@ -43,22 +43,43 @@ BALANCES: Final = _columns(
 )
 POSITIONS: Final = _columns("symbol", "contract", "quantity")
 
+#: Of a past time: when a report came, for its age would count from now.
+_OF_PAST: Final = {
+    "observed_at": Column("observed_at", "seen", kind="time", rank=1),
+    "agreed_source_at": Column("agreed_source_at", "as of", kind="time", wide=True, blank=True),
+}
+_LEGEND_OF_PAST: Final = (
+    "seen: time of the report, up to a minute before the last one (semantics 7.7)   drift = reported - expected"
+)
 
-def units_screen(rows: Sequence[Row], columns: Sequence[Column], unit: str, *, moment: str, empty: str) -> Screen:
-    """Return units as a screen; `unit` is the key of their codes."""
+
+def units_screen(
+    rows: Sequence[Row],
+    of_accounts: Sequence[Row],
+    columns: Sequence[Column],
+    unit: str,
+    *,
+    moment: str,
+    empty: str,
+    past: bool = False,
+) -> Screen:
+    """Return units as a screen; `unit` is the key of their codes. Of a past time each report has its own time.
+
+    `of_accounts` are all units of the accounts, also where a list is narrowed to some.
+    """
     shown = [{**row, "cases": tuple(cases) if isinstance(cases := row.get("cases"), list) else None} for row in rows]
     table = Table(
-        columns=columns,
+        columns=[_OF_PAST.get(column.key, column) for column in columns] if past else columns,
         rows=shown,
         group=("account", "gateway"),
         units=[_ONE_UNIT],
-        notes=_notes(rows, unit),
+        notes=_notes(rows, of_accounts, unit, past=past),
     )
     return Screen(
         tables=[table],
         sums=[_sum(rows)],
         moment=moment,
-        legend=["seen: age of the last report   drift = reported - expected"],
+        legend=[_LEGEND_OF_PAST if past else "seen: age of the last report   drift = reported - expected"],
         empty=empty,
     )
 
@@ -69,15 +90,19 @@ def _sum(rows: Sequence[Row]) -> str:
     return f"{counted(len(rows), 'unit')}: {', '.join(parts)}"
 
 
-def _notes(rows: Sequence[Row], unit: str) -> Callable[[Row, Collection[str]], Sequence[Note]]:
+def _notes(
+    rows: Sequence[Row], of_accounts: Sequence[Row], unit: str, *, past: bool
+) -> Callable[[Row, Collection[str]], Sequence[Note]]:
     """Return what says below a unit why it is not judged, and the lines of the settings that would change that."""
     by_account: dict[tuple[object, object], list[Row]] = {}
-    for row in rows:
+    shown_units = {(row["gateway"], row["account"], row[unit]) for row in rows}
+    others = (row for row in of_accounts if (row["gateway"], row["account"], row[unit]) not in shown_units)
+    for row in (*rows, *others):
         by_account.setdefault((row["gateway"], row["account"]), []).append(row)
 
     def notes(row: Row, shown: Collection[str]) -> Sequence[Note]:
         others = by_account[row["gateway"], row["account"]]
-        advice = advise(row, others, unit)
+        advice = advise_then(row) if past else advise(row, others, unit)
         if advice is None or "reason" in shown:
             return []
         first = next(each for each in others if (each["verdict"], each["reason"]) == (row["verdict"], row["reason"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from shlex import quote
 from typing import Final, TypeAlias
 
 from typer._click import exceptions as given  # no public name leads to these errors
@@ -17,6 +18,8 @@ from recon.nearest import did_you_mean, listed
 MISUSED: Final = 2
 ClickException: TypeAlias = given.ClickException
 
+#: Commands that people give something to without its option: what, and the option.
+_TAKEN_BY_OPTION: Final = {"sql": ("a query", "-c"), "close": ("a day", "--date")}
 #: Options that ask for a past time, and the commands that have them.
 _OF_A_PAST_TIME: Final = frozenset({"--as-of", "--known-at"})
 _OF_THE_PAST: Final = ("balances", "positions", "breaks", "break show", "orders", "fills", "entries", "coverage")
@@ -109,6 +112,9 @@ def _other(message: str, context: Context | None) -> str:
         return f"there is no command {no_command['name']}{did_you_mean(no_command['name'], known)}"
     too_many = _TOO_MANY.search(message)
     if too_many is not None:
+        if context is not None and context.command.name in _TAKEN_BY_OPTION:
+            what, option = _TAKEN_BY_OPTION[context.command.name]
+            return f"{what} is given with {option}: `{context.command_path} {option} {quote(too_many['words'])}`"
         return f"this is too much: {too_many['words']}"
     value = _WITHOUT_VALUE.search(message)
     if value is not None:

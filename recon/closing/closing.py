@@ -21,7 +21,9 @@ from recon.ledger.rules import AccountRules
 from recon.source_class import at_least_as_independent
 
 #: The version of the document: a change of its keys or of how it is computed is a new one.
-VERSION: Final = 1
+VERSION: Final = 2
+#: The first version that uses the last observation of each minute; the one before looks at the other rows alone.
+LASTS_SINCE: Final = 2
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,12 +106,14 @@ def business_day(rules: AccountRules, day: date) -> BusinessDay:
     return BusinessDay(day, former, calendar.cut_off(former), calendar.cut_off(day), calendar)
 
 
-def close(account: str, of: BusinessDay, rules: AccountRules, known: Known, facts: AccountFacts) -> Closing:
-    """Return the closing of an account's business day, from the facts that are known."""
+def close(
+    account: str, of: BusinessDay, rules: AccountRules, known: Known, facts: AccountFacts, version: int = VERSION
+) -> Closing:
+    """Return the closing of an account's business day, from the facts that are known as that version knows them."""
     coverage = cover(facts.stretches, of.opens_at, of.cut_off, known.at)
     required = rules.require_source
     sources = () if required is None else tuple(at_least_as_independent(required))
-    day = Day(of.calendar, of.cut_off, coverage.whole, sources)
+    day = Day(of.calendar, of.cut_off, coverage.whole, known.at, sources)
     breaks = _by_unit(facts.breaks)
     with exact():
         lines = tuple(
@@ -118,6 +122,7 @@ def close(account: str, of: BusinessDay, rules: AccountRules, known: Known, fact
         )
     bounds = bounds_of(rules)
     return Closing(
+        version=version,
         gateway=known.gateway,
         account=account,
         day=of.day,
@@ -135,13 +140,13 @@ def close(account: str, of: BusinessDay, rules: AccountRules, known: Known, fact
 
 
 def closing_of(document: object) -> Closing:
-    """Return the closing of a document in the log. Errors: DocumentRefused where it is none of this version."""
+    """Return the closing of a document in the log. Errors: DocumentRefused where it is none, or of a later version."""
     try:
         read = msgspec.convert(document, Closing)
     except msgspec.ValidationError as error:
         raise DocumentRefused(f"it is no closing: {error}") from None
-    if read.version != VERSION:
-        raise DocumentRefused(f"it is a closing of version {read.version}; this recon reads version {VERSION}")
+    if not 0 < read.version <= VERSION:
+        raise DocumentRefused(f"it is a closing of version {read.version}; this recon reads versions up to {VERSION}")
     return read
 
 

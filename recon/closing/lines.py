@@ -69,7 +69,10 @@ class BreakFact(msgspec.Struct, frozen=True):
 
 
 class OpenBreak(msgspec.Struct, frozen=True):
-    """A break that is open at the cut-off, with its age in business time from its origin."""
+    """A break that is open at the cut-off, with its age in business time from its origin.
+
+    It counts up to the cut-off, or to the end of the log where that is earlier.
+    """
 
     id: str
     cause: str
@@ -121,6 +124,8 @@ class Day(msgspec.Struct, frozen=True):
     cut_off: datetime
     #: True if the account was observed throughout, or what was not is made up for.
     whole: bool
+    #: The end of the log that is known: what is open ages no further than this.
+    known_until: datetime
     #: The sources one of which must have agreed within the day; empty: none is demanded.
     sources: tuple[str, ...] = ()
 
@@ -188,7 +193,8 @@ def _is_open(break_: BreakFact, day: Day, *, within: bool) -> bool:
 
 
 def _age_us(break_: BreakFact, day: Day) -> int:
-    return day.calendar.age(break_.origin_at, day.cut_off) // timedelta(microseconds=1)
+    until = min(day.cut_off, day.known_until)
+    return day.calendar.age(break_.origin_at, until) // timedelta(microseconds=1)
 
 
 def _confirmed(verdict: str, figures: UnitFigures, day: Day) -> str:

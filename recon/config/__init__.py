@@ -22,6 +22,7 @@ from recon.config.managed import Managed
 from recon.config.rules import JSON, rules_document
 from recon.config.secrets import secrets_of
 from recon.config.tables import Database, Gateway, Limits, Log, Recovery, Service, Settings
+from recon.config.venues import Venue
 
 __all__ = [
     "JSON",
@@ -48,6 +49,7 @@ __all__ = [
     "Settings",
     "Tolerance",
     "UnitRules",
+    "Venue",
     "Webhook",
     "describe",
     "known_variables",

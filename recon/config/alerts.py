@@ -64,6 +64,8 @@ class Alerts(Table):
     #: A business day was not signed in time, by `close_within` of its account; a planned backup is not there.
     close_missed: Duration = timedelta(minutes=1)
     backup_missed: Duration = timedelta(minutes=10)
+    #: The log soon has no partition made ahead of need.
+    partitions_short: Duration = timedelta(minutes=10)
     #: Nobody looked: the service or its database did not run.
     service_away: Duration = timedelta(minutes=1)
     #: It is over once it has been away for so long.

@@ -29,10 +29,13 @@ from recon.config.imports import Import
 from recon.config.managed import MANAGED, Managed, list_or_managed
 from recon.config.monitoring import Monitoring, Tracing
 from recon.config.values import Duration, HttpUrl, Name, WebSocketUrl
+from recon.config.venues import Venue
 from recon.config.web import Web
 from recon.errors import ConfigError
 
 MEBIBYTE: Final = 1 << 20
+#: Beyond so many gateways none is projected by a process of its own unasked: each takes 80 to 150 MB.
+MOST_PROCESSES: Final = 16
 
 
 class Database(SecretTable):
@@ -92,6 +95,8 @@ class Gateway(Table):
     auth: Annotated[Auth, Field(validate_default=True)] = Auth()
     recovery: Recovery = Recovery()
     accounts: dict[Name, AccountRules] = Field(default_factory=dict)
+    #: The venues that are asked themselves, by the account that they hold.
+    venues: dict[Name, Venue] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -140,6 +145,9 @@ class Service(Table):
     """The running service."""
 
     shutdown_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    #: Whether each gateway is projected by a process of its own, or by a task of the service. Without it: by processes
+    #: from two gateways to MOST_PROCESSES.
+    projection: Literal["process", "task"] | None = None
 
 
 class Limits(Table):
@@ -198,6 +206,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read only the given values: `load_settings` reads the environment."""
         return (init_settings,)
+
+    @property
+    def projects_in_processes(self) -> bool:
+        """True if each gateway is projected by a process of its own."""
+        if self.service.projection is None:
+            return 1 < len(self.gateways) <= MOST_PROCESSES
+        return self.service.projection == "process"
 
     def require_gateways(self) -> dict[str, Gateway]:
         """Return the gateways. Raise ConfigError if there is none."""

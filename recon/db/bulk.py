@@ -1,6 +1,7 @@
 """Writing many rows at once, the two fast ways from Python.
 
-`add` is for rows that are new for sure: COPY, in text built here, which costs Python and Postgres the least.
+`add` is for rows that are new for sure: COPY, in text built here, which costs Python and Postgres the least. Postgres
+takes no COPY into a table whose policies hold, so there `add` does what `write` does.
 `write` is for rows that may replace others: `INSERT … SELECT FROM unnest(…) ON CONFLICT`.
 """
 
@@ -15,10 +16,13 @@ from typing import Any, Final, Literal, LiteralString
 from sqlalchemy import BigInteger, Boolean, Column, Connection, DateTime, Integer, LargeBinary, Numeric, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from recon.db.packed_arrays import Blobs, Flags, Numbers, PackedArray, Texts
 from recon.db.raw import cursor_of
 
 #: A cell: moments are microseconds since the epoch, JSON is text.
 Cell = str | int | bool | bytes | Decimal | None
+#: Whether policies hold for this connection, as its info has it; who locks an edition has looked (recon.db.limits).
+POLICIES_HOLD: Final = "policies_hold"
 OnConflict = Literal["update", "nothing", "fail"]
 
 #: How each column type travels (an array of this type) and what it becomes.
@@ -31,6 +35,16 @@ _TRAVELS: Final[dict[type, tuple[str, str]]] = {
     Numeric: ("text", "{}::numeric"),
     DateTime: ("bigint", "'epoch'::timestamptz + {} * interval '1 microsecond'"),
     JSONB: ("text", "{}::jsonb"),
+}
+_ARRAYS: Final[dict[type, type[PackedArray]]] = {
+    Text: Texts,
+    BigInteger: Numbers,
+    Integer: Numbers,
+    Boolean: Flags,
+    LargeBinary: Blobs,
+    Numeric: Texts,
+    DateTime: Numbers,
+    JSONB: Texts,
 }
 
 
@@ -50,10 +64,7 @@ def write(
     if not columns or not columns[0]:
         return
     statement = _statement(table, tuple(name for name, _ in fixed), tuple(names), on_conflict)
-    arrays = [
-        [None if cell is None else str(cell) for cell in cells] if type(table.c[name].type) is Numeric else list(cells)
-        for name, cells in zip(names, columns, strict=True)
-    ]
+    arrays = [_ARRAYS[type(table.c[name].type)](cells) for name, cells in zip(names, columns, strict=True)]
     with cursor_of(connection) as cursor:
         cursor.execute(statement, [*(value for _, value in fixed), *arrays])
 
@@ -67,6 +78,9 @@ def add(
 ) -> None:
     """Insert rows of which none is there yet; arguments as for `write`."""
     if not columns or not columns[0]:
+        return
+    if connection.info.get(POLICIES_HOLD):
+        write(connection, table, fixed, names, columns)
         return
     before = "".join(f"{_WRITERS[type(table.c[name].type)](value)}\t" for name, value in fixed)
     statement = f"COPY {table.schema}.{table.name} ({', '.join((*(name for name, _ in fixed), *names))}) FROM STDIN"

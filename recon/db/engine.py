@@ -14,6 +14,7 @@ from sqlalchemy import URL, Engine, NullPool, make_url
 from sqlalchemy import create_engine as sqlalchemy_engine
 from sqlalchemy.exc import ArgumentError
 
+from recon.db import packed_arrays
 from recon.db.parameters import CONNECT_TIMEOUT, STATEMENT_TIMEOUT, URL_REFUSED, libpq_parameters
 from recon.errors import ConfigError
 
@@ -37,6 +38,7 @@ def create_engine(
     The URL itself (`?connect_timeout=…&sslmode=…`) overrides our own defaults. `pooled=False` opens a connection for
     each use and closes it afterwards. Raise ConfigError if the URL is not one of Postgres.
     """
+    packed_arrays.register()
     target = psycopg_url(url)
     arguments = connection_arguments(target, application_name, statement_timeout, connect_timeout)
     make = partial(

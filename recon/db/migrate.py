@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from recon.db.engine import create_engine
 from recon.db.errors import database_error
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 #: Alembic's own table, in schema `recon_store`.
 VERSION_TABLE: Final = "alembic_version"
+
+#: How often a migration is begun where it and a reader wait for each other: Postgres ends one of them, maybe this one.
+ATTEMPTS: Final = 8
+_DEADLOCK: Final = "40P01"
 
 #: Alembic keeps its state in module globals. Between processes a lock in the database keeps order.
 _ALEMBIC: Final = threading.Lock()
@@ -89,13 +93,20 @@ def _alembic(url: str, progress: Callable[[str], None] | None, action: Callable[
     config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
     config.attributes["url"] = url
     config.attributes["progress"] = progress
-    try:
-        with _ALEMBIC:
-            action(config)
-    except SQLAlchemyError as error:
-        raise database_error(error, "the migration failed") from error
-    except CommandError as error:
-        raise DatabaseError(f"the migration failed: {error}") from error
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with _ALEMBIC:
+                action(config)
+        except DBAPIError as error:
+            # Steps are transactions: what a failed one did is undone, and those before it stay.
+            if attempt == ATTEMPTS or getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+                raise database_error(error, "the migration failed") from error
+        except SQLAlchemyError as error:
+            raise database_error(error, "the migration failed") from error
+        except CommandError as error:
+            raise DatabaseError(f"the migration failed: {error}") from error
+        else:
+            return
 
 
 def schema_version(conn: Connection) -> str | None:

@@ -46,12 +46,10 @@ class DatabaseHandle:
         if self.embedded is not None:
             self.embedded.stop()
 
-    def require_owner_url(self) -> str:
-        """Return the owner's URL, for migrations. Raise ConfigError if the settings name none."""
+    def require_owner_url(self, what: str = "migrations run") -> str:
+        """Return the owner's URL, for what only the owner may do. Raise ConfigError if the settings name none."""
         if self.owner_url is None:
-            raise ConfigError(
-                "migrations run as the owner: set [database] migrate_url (or RECON_DATABASE__MIGRATE_URL)"
-            )
+            raise ConfigError(f"{what} as the owner: set [database] migrate_url (or RECON_DATABASE__MIGRATE_URL)")
         return self.owner_url
 
 

@@ -30,7 +30,9 @@ ROLES: Final = (OWNER, SERVICE, ANALYST, OPERATOR, CLOSER)
 #: Schema of the tables, and of the views that are public.
 STORE_SCHEMA: Final = "recon_store"
 VIEW_SCHEMA: Final = "recon"
-#: The log's table: the service role must not be able to write to it but through the append function.
+#: The same views and functions, with each number as it is: what recon itself reads.
+EXACT_SCHEMA: Final = "recon_exact"
+#: The log's table: the service role may write to it, and to its partitions, through the append function alone.
 LOG_TABLE: Final = "log_events"
 
 #: Time limits of an analyst's sessions, as Postgres writes durations.
@@ -126,9 +128,11 @@ _LOGIN: Final = """
 SELECT current_user,
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
        EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE n.nspname IN (:store, :views) AND pg_has_role(current_user, c.relowner, 'MEMBER')),
+               WHERE n.nspname IN (:store, :views, :exact) AND pg_has_role(current_user, c.relowner, 'MEMBER')),
        EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE n.nspname = :store AND c.relname = :log
+               LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
+               LEFT JOIN pg_class AS p ON p.oid = i.inhparent
+               WHERE n.nspname = :store AND coalesce(p.relname, c.relname) = :log
                  AND has_table_privilege(current_user, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')),
        EXISTS (SELECT FROM pg_roles r WHERE r.rolname = :service AND pg_has_role(current_user, r.oid, 'USAGE'))
 """
@@ -140,7 +144,7 @@ def assert_service_role(conn: Connection) -> None:
     That is a superuser, an owner of recon's tables or a login that may act as one, and a login that may write to the
     log directly. A login that is no member of `recon_service` is refused too.
     """
-    names = {"store": STORE_SCHEMA, "views": VIEW_SCHEMA, "log": LOG_TABLE, "service": SERVICE}
+    names = {"store": STORE_SCHEMA, "views": VIEW_SCHEMA, "exact": EXACT_SCHEMA, "log": LOG_TABLE, "service": SERVICE}
     login, superuser, owns, writes, member = conn.execute(text(_LOGIN), names).one()
     advice = f"let [database] url name {SERVICE}, or a login that is a member of it and of nothing more"
     if superuser:

@@ -6,6 +6,7 @@
    One that only creates an object again, because what it uses has changed, keeps none.
 3. So the text of an object in any revision is the one that the next revision kept, or else the current one. On the way
    up a revision calls `replace(revision, …)`, on the way down `replace(down_revision, …)`.
+4. An object of schema `recon_exact` is created and dropped with its typed twin in `recon` (`typed_objects`).
 """
 
 from __future__ import annotations
@@ -15,16 +16,33 @@ from pathlib import Path
 from typing import Final
 
 from alembic import op
+from sqlalchemy import text
 
+from recon.db.typed_objects import typed_twin
 from recon.errors import DatabaseError
 
-_CREATES: Final = re.compile(r"^CREATE (VIEW|FUNCTION|AGGREGATE) (\w+\.\w+)", re.MULTILINE)
+_CREATES: Final = re.compile(r"^CREATE (VIEW|FUNCTION|AGGREGATE) (\w+)\.(\w+)", re.MULTILINE)
+#: The schemas that hold an object of a name, in the order of their names.
+_SCHEMAS: Final = {
+    "VIEW": """
+        SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relname = :name AND c.relkind = 'v' AND n.nspname LIKE 'recon%' ORDER BY n.nspname
+    """,
+    "ROUTINE": """
+        SELECT n.nspname FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE p.proname = :name AND n.nspname LIKE 'recon%' ORDER BY n.nspname
+    """,
+}
 
 
 def create(revision: str, *names: str) -> None:
     """Create objects as they are in a revision. Name each after those that it uses."""
     for name in names:
-        execute(_texts(name, after=revision)[0])
+        sql = _texts(name, after=revision)[0]
+        execute(sql)
+        created = _CREATES.search(sql)
+        if created is not None and (twin := typed_twin(op.get_bind(), created[1], created[2], name)) is not None:
+            execute(twin)
 
 
 def drop(*names: str) -> None:
@@ -33,8 +51,11 @@ def drop(*names: str) -> None:
         created = _CREATES.search(_texts(name)[0])
         if created is None:
             raise DatabaseError(f"the SQL file of {name} creates no view, function or aggregate; install recon again")
-        # A function or an aggregate: both are routines, and no two of ours have one name.
-        execute(f"DROP {'VIEW' if created[1] == 'VIEW' else 'ROUTINE'} {created[2]}")
+        # A function or an aggregate: both are routines, and no two of ours in one schema have one name.
+        kind = "VIEW" if created[1] == "VIEW" else "ROUTINE"
+        # A typed twin is in the first of the schemas, and uses the other object.
+        for schema in op.get_bind().scalars(text(_SCHEMAS[kind]), {"name": name}).all():
+            execute(f"DROP {kind} {schema}.{name}")
 
 
 def replace(revision: str, *names: str) -> None:
@@ -44,6 +65,12 @@ def replace(revision: str, *names: str) -> None:
     """
     drop(*names)
     create(revision, *names)
+
+
+def point_again(revision: str, *names: str) -> None:
+    """Have views read the tables that now have the names in their texts; they keep their readers, grants and users."""
+    for name in names:
+        execute(_CREATES.sub(r"CREATE OR REPLACE \1 \2.\3", _texts(name, after=revision)[0], count=1))
 
 
 def execute(sql: str) -> None:

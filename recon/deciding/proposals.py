@@ -46,7 +46,7 @@ def waiting_proposal(connection: Source, start: str) -> tuple[str, list[str]]:
     """
     waiting = query_rows(
         connection,
-        "SELECT gateway, id, proposal ->> 'digest' AS digest, proposal ->> 'seq' AS seq FROM recon.breaks"
+        "SELECT gateway, id, proposal ->> 'digest' AS digest, proposal ->> 'seq' AS seq FROM recon_exact.breaks"
         " WHERE state = 'proposed' ORDER BY gateway, opened_at, id",
         {},
     )
@@ -71,7 +71,9 @@ def waiting_proposal(connection: Source, start: str) -> tuple[str, list[str]]:
 
 def awaiting_approval(connection: Source, recorded: Sequence[Recorded]) -> list[str]:
     """Return the digests of acceptances that wait for a second person because they are material."""
-    waiting = "SELECT proposal ->> 'digest' AS digest FROM recon.breaks WHERE gateway = :gateway AND state = 'proposed'"
+    waiting = (
+        "SELECT proposal ->> 'digest' AS digest FROM recon_exact.breaks WHERE gateway = :gateway AND state = 'proposed'"
+    )
     digests: list[str] = []
     for each in recorded:
         rows = query_rows(

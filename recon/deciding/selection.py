@@ -197,7 +197,7 @@ def _selected(connection: Source, criteria: BreakFilter) -> list[SelectedBreak]:
 
 def _read(connection: Source, where: str, parameters: dict[str, object]) -> list[SelectedBreak]:
     statement = (
-        f"SELECT {_COLUMNS} FROM recon.breaks AS b WHERE {where}"  # noqa: S608 - names of our own
+        f"SELECT {_COLUMNS} FROM recon_exact.breaks AS b WHERE {where}"  # noqa: S608 - names of our own
         " ORDER BY gateway, opened_at, id LIMIT :most"
     )
     rows = query_rows(connection, statement, {**parameters, "most": MAX_SELECTED + 1})

@@ -53,7 +53,7 @@ def outcomes(
     for each in recorded:
         for row in query_rows(
             connection,
-            "SELECT id, reason FROM recon.break_history WHERE gateway = :gateway AND seq BETWEEN :first AND :last"
+            "SELECT id, reason FROM recon_exact.break_history WHERE gateway = :gateway AND seq BETWEEN :first AND :last"
             " ORDER BY seq, number",
             {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq},
         ):

@@ -16,7 +16,7 @@ from recon.db.reader import Reader
 from recon.errors import ConfigError
 from recon.evidence.closings import DayEvidence, closings_of
 from recon.evidence.directory import Directory
-from recon.evidence.log_part import first_since, write_log_part
+from recon.evidence.log_part import ReadArchive, first_since, write_log_part
 from recon.evidence.manifest import (
     ABOUT,
     CLOSINGS,
@@ -66,14 +66,19 @@ class Collected(msgspec.Struct, frozen=True):
     content: bytes
 
 
-def collect(reader: Reader, wanted: Wanted, to: Directory) -> Collected:
-    """Write the evidence of a day. Errors: ConfigError, IntegrityError, DatabaseError."""
+def collect(reader: Reader, wanted: Wanted, to: Directory, archive: ReadArchive | None = None) -> Collected:
+    """Write the evidence of a day; `archive` has what is archived of its log.
+
+    Errors: ConfigError, IntegrityError, DatabaseError.
+    """
     days, remarks = closings_of(reader, wanted.now, wanted.day, gateway=wanted.gateway, accounts=wanted.accounts)
     to.write(CLOSINGS, _json([each.document for each in days]))
     books = {each.gateway: each for each in read_basis(reader, wanted.gateway)}
     by_gateway = {name: list(of) for name, of in groupby(days, lambda each: each.gateway)}
+    for name in by_gateway:
+        _check_whole(reader, name)
     logs = [
-        _log(reader, _file_name(number, name), of, books[name], to)
+        _log(reader, _file_name(number, name), of, books[name], to, archive)
         for number, (name, of) in enumerate(by_gateway.items(), start=1)
     ]
     to.write(PEOPLE, _json(_people(reader, by_gateway, remarks)))
@@ -97,13 +102,23 @@ def collect(reader: Reader, wanted: Wanted, to: Directory) -> Collected:
     return Collected(manifest, content)
 
 
-def _log(reader: Reader, file: str, days: Sequence[DayEvidence], basis: Basis, to: Directory) -> LogPart:
+def _check_whole(reader: Reader, gateway: str) -> None:
+    if not reader.rows("SELECT recon.sees(:gateway) AS whole", {"gateway": gateway})[0]["whole"]:
+        raise ConfigError(
+            f"this login is limited to some accounts of gateway {gateway}, and evidence has the whole log of a gateway;"
+            " somebody who sees all of it writes it"
+        )
+
+
+def _log(
+    reader: Reader, file: str, days: Sequence[DayEvidence], basis: Basis, to: Directory, archive: ReadArchive | None
+) -> LogPart:
     """Write a gateway's log from the earliest opening of its accounts to the last position that a closing rests on."""
     gateway = basis.gateway
     last = max(each.last_seq for each in days)
     first = first_since(reader, gateway, min(each.opens_at for each in days), min(each.last_seq for each in days))
     with to.file(file) as stream:
-        part = write_log_part(reader, gateway, first, last, stream)
+        part = write_log_part(reader, gateway, first, last, stream, archive)
     return LogPart(
         gateway=gateway,
         file=file,

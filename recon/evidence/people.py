@@ -23,7 +23,7 @@ ORDER BY r.rolname
 LIMIT :limit"""
 _APPROVALS: Final = """
 SELECT a.*
-FROM recon.approvals AS a
+FROM recon_exact.approvals AS a
 WHERE a.gateway = :gateway AND (a.account IS NULL OR a.account = ANY(CAST(:accounts AS text[])))
   AND a.proposed_seq <= :last AND (a.decided_at IS NULL OR a.decided_at >= :since)
 ORDER BY a.proposed_seq, a.about, a.subject

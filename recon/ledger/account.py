@@ -50,7 +50,7 @@ State = Literal["gap", "catching_up", "unresolved", "covered"]
 OBSERVED: Final = frozenset({"covered", "unresolved"})
 
 
-class Liveness(msgspec.Struct, gc=False):
+class Liveness(msgspec.Struct, gc=False, array_like=True):
     """Signs of life of an account, and the skew of the EMS's clock."""
 
     session: str | None = None
@@ -230,7 +230,7 @@ class Snapshots(msgspec.Struct, dict=True):
             self.balance_row_amounts.pop(code, None)
 
 
-class Coverage(msgspec.Struct, gc=False):
+class Coverage(msgspec.Struct, gc=False, array_like=True):
     """The coverage state, the backfill of the latest gap, and the missing orders (semantics 7)."""
 
     state: State = "catching_up"
@@ -315,7 +315,7 @@ class Coverage(msgspec.Struct, gc=False):
         self.second_history_read_us = us
 
 
-class AccountEvidence(msgspec.Struct, gc=False):
+class AccountEvidence(msgspec.Struct, gc=False, array_like=True):
     """Evidence for the cause of a break: open orders, prices, gaps, contradictory reports."""
 
     #: Orders open by their last report.
@@ -351,7 +351,7 @@ class AccountEvidence(msgspec.Struct, gc=False):
         self.gaps = without_gap(self.gaps, seq)
 
 
-class ApprovalTotal(msgspec.Struct, gc=False):
+class ApprovalTotal(msgspec.Struct, gc=False, array_like=True):
     """The total approved, or told by one person, on the latest business day, in USD (semantics 10.2, 10.7)."""
 
     day: int = 0

@@ -14,7 +14,7 @@ from typing import Final
 
 from recon.ems.protocol.bounds import MAX_TEXT_CHARS, cut
 from recon.ems.protocol.symbols import split_account
-from recon.exact import ONE, ZERO
+from recon.exact import ZERO, step_of
 from recon.ledger import coverage
 from recon.ledger.account import REFUSED_EVENT, Account, Liveness
 from recon.ledger.changes import CurrentEvent, Effects, Finding, LedgerChanges
@@ -328,7 +328,8 @@ def update_modelling(ledger: Ledger, account: Account, state: UnitState) -> None
 
 def quantum_of(ledger: Ledger, unit: Unit) -> Decimal:
     """Return a balance's smallest step: configured, else the finest scale in its reports; 0 while unknown."""
-    configured = ledger.rules.of(unit.account).quantum_of(unit.code)
+    configured = ledger.rules_of(unit.account).quantum_of(unit.code)
     if configured is not None:
         return configured
-    return ZERO if unit.reported.scale is None else ONE.scaleb(-unit.reported.scale)
+    digits = unit.reported.scale
+    return ZERO if digits is None else step_of(digits)

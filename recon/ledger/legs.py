@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from recon.exact import ZERO, divide
-from recon.ledger.fees.fee_key import QUOTE, FeeKey, OrderClass
+from recon.ledger.fees.fee_key import QUOTE, FeeKey, OrderClass, fee_key
 
 #: Beyond all amounts: what a fill may have moved where nothing bounds it.
 UNBOUNDED: Final = Decimal("1e30")
@@ -49,7 +49,7 @@ class LegOrigin(msgspec.Struct, frozen=True, gc=False):
 
     def key(self, role: str, side: int) -> FeeKey:
         """Return the key of the fee of a leg; `side`: 1 received, -1 paid, 0 in a third asset."""
-        return FeeKey(role, side, self.order_class, self.market)
+        return fee_key(role, side, self.order_class, self.market)
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False):
@@ -96,7 +96,7 @@ def leg_of(
     return Leg(amount, origin.stamp, origin.arrived_us, origin.order, turnover, key, error, rounded)
 
 
-class FillShare(NamedTuple):
+class FillShare(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A fill as one of several that have cash in common."""
 
     quantity: Decimal
@@ -109,9 +109,10 @@ def cash_legs(cash: Decimal, fills: Sequence[FillShare], *, error: Decimal, role
     Without a `role`, no fee is a share of them. `error` bounds the error of the cash. Prices of the fills differ, so a
     share is known less well than the whole.
     """
+    if len(fills) == 1:  # as nearly always
+        return [leg_of(fills[0].origin, cash, role=role, error=error, rounded=True)]
     whole, left, legs = sum((fill.quantity for fill in fills), ZERO), cash, list[Leg]()
-    if len(fills) > 1:
-        error += abs(cash) * SHARE_ERROR
+    error += abs(cash) * SHARE_ERROR
     for fill in fills[:-1]:
         share = divide(cash * fill.quantity, whole, _SHARE_DIGITS)
         left -= share

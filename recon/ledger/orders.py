@@ -27,7 +27,7 @@ WORKING: Final = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
 MAX_CASHLESS: Final = 32
 
 
-class OrderIdentity(msgspec.Struct, gc=False):
+class OrderIdentity(msgspec.Struct, gc=False, array_like=True):
     """What reports say an order is (semantics 2.1)."""
 
     client_order_id: str | None
@@ -37,7 +37,7 @@ class OrderIdentity(msgspec.Struct, gc=False):
     side: str | None
 
 
-class OrderReported(msgspec.Struct, gc=False):
+class OrderReported(msgspec.Struct, gc=False, array_like=True):
     """An order's furthest report; `join` takes over a further one."""
 
     price: Decimal | None
@@ -68,7 +68,7 @@ class OrderReported(msgspec.Struct, gc=False):
         return self.history_length < 0
 
 
-class OrderBooked(msgspec.Struct, gc=False):
+class OrderBooked(msgspec.Struct, gc=False, array_like=True):
     """What the ledger booked of an order."""
 
     #: Filled before the ledger opened (semantics 4.4): never booked.
@@ -127,7 +127,7 @@ class OrderBooked(msgspec.Struct, gc=False):
         self.early_cash += cash
 
 
-class OrderFlags(msgspec.Struct, gc=False):
+class OrderFlags(msgspec.Struct, gc=False, array_like=True):
     """The flags of an order."""
 
     #: The fills wait for the instrument to become known (semantics 3.2).
@@ -145,7 +145,7 @@ class OrderFlags(msgspec.Struct, gc=False):
     stored: bool = False
 
 
-class Order(msgspec.Struct, gc=False):
+class Order(msgspec.Struct, gc=False, array_like=True):
     """A generation of an order: identity, furthest report, booked amounts.
 
     Only this module assigns the fields of a part.

@@ -9,7 +9,7 @@ import msgspec
 from recon.exact import ZERO
 
 
-class RoundingBudget(msgspec.Struct, gc=False):
+class RoundingBudget(msgspec.Struct, gc=False, array_like=True):
     """Rounding posted on the latest day (days since the epoch), and whether the limit was reported."""
 
     day: int = 0

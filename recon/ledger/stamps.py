@@ -23,7 +23,7 @@ CLOCK_FILLS: Final = 32
 MAX_AHEAD_US: Final = 86_400_000_000
 
 
-class Stamps(msgspec.Struct, gc=False):
+class Stamps(msgspec.Struct, gc=False, array_like=True):
     """What is known of the venue's times; all fields are in microseconds."""
 
     #: The finest resolution seen; 0 before the first time.
@@ -46,7 +46,11 @@ class Stamps(msgspec.Struct, gc=False):
 
     def note_delay(self, venue_us: int, arrived_us: int, window_us: int, *, skew_us: int) -> None:
         """Note how long a fill took that was reported at once, and learn by how much the venue's clock is wrong."""
-        delays = [*self.delays_us, arrived_us - (venue_us + skew_us - self.ahead_us)][-CLOCK_FILLS:]
+        delay = arrived_us - (venue_us + skew_us - self.ahead_us)
+        delays = [*self.delays_us[1 - CLOCK_FILLS :], delay]
+        if 0 <= delay <= window_us // 2:  # a clock that tells such a delay is not wrong
+            self.delays_us = delays
+            return
         low, high = min(delays), max(delays)
         wrong = high < 0 or low > window_us // 2
         if len(delays) < CLOCK_FILLS or not wrong or high - low > window_us + self.resolution_us:

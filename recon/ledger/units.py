@@ -126,7 +126,7 @@ class PendingTrade(msgspec.Struct, frozen=True):
     seq: int = 0
 
 
-class UnitBalance(msgspec.Struct, gc=False):
+class UnitBalance(msgspec.Struct, gc=False, array_like=True):
     """The sums of a unit's entries; only `post` changes them."""
 
     opening: Decimal | None = None
@@ -171,7 +171,7 @@ class UnitBalance(msgspec.Struct, gc=False):
             self.last_clock = clock
 
 
-class ReportedUnit(msgspec.Struct, gc=False):
+class ReportedUnit(msgspec.Struct, gc=False, array_like=True):
     """The EMS's reports of a unit, other than the amount."""
 
     #: Finest scale seen in the unit's reports (semantics 6).
@@ -219,7 +219,7 @@ class ReportedUnit(msgspec.Struct, gc=False):
         self.liquidation_price = row.liquidation_price or self.liquidation_price
 
 
-class ContractState(msgspec.Struct, gc=False):
+class ContractState(msgspec.Struct, gc=False, array_like=True):
     """A contract's position by side, its cost basis, and its pending fills."""
 
     #: Quantities by side, and the venue's position mode (semantics 3.4).
@@ -270,7 +270,7 @@ class ContractState(msgspec.Struct, gc=False):
         return trades
 
 
-class UnitFees(msgspec.Struct, gc=False):
+class UnitFees(msgspec.Struct, gc=False, array_like=True):
     """The fees of a unit's fills (semantics 8.5)."""
 
     #: Inferred fees that belong to no single fill, signed.
@@ -279,12 +279,12 @@ class UnitFees(msgspec.Struct, gc=False):
     estimated: bool = False
 
     def _add(self, posting: Posting) -> None:
-        if posting.cause == FEE and posting.fill is None and posting.certainty == "inferred" and not posting.told:
+        if posting.fill is None and posting.certainty == "inferred" and not posting.told:
             self.unattributed += posting.amount
             self.estimated = self.estimated or posting.fact is None
 
 
-class Unit(msgspec.Struct, gc=False):
+class Unit(msgspec.Struct, gc=False, array_like=True):
     """A unit of an account, in parts with a single writer.
 
     Only this module assigns the fields of a part. The timeline is not part of the stored state: the entries are.
@@ -364,7 +364,8 @@ def post(state: UnitState, posting: Posting, at: LogTime) -> Entry:
     unit = state.unit
     balance = unit.balance
     balance._add(posting, at.seq, at.clock)  # noqa: SLF001 - posting is this module's one way to change a balance
-    unit.fees._add(posting)  # noqa: SLF001 - likewise
+    if posting.cause == FEE:
+        unit.fees._add(posting)  # noqa: SLF001 - likewise
     if posting.cause != OPENING:
         if posting.in_every_cut:
             shift = posting.amount if posting.cut_shift is None else posting.cut_shift

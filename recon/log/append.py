@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -20,9 +20,10 @@ MAX_BATCH_EVENTS: Final = 1000
 #: Most payload bytes in one batch, unless a single event is larger.
 MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 
+# All that it answers: a database before revision 0027, to which one may go back meanwhile, answers less.
 # `%b` sends arrays in binary: about four times faster than text for payloads.
 _CALL: Final = sql.SQL(
-    "SELECT first_seq, last_seq, recorded_us, repeated, clock_us FROM recon_store.append("
+    "SELECT * FROM recon_store.append("
     "%b::text, %b::uuid, %b::bigint, %b::bigint, %b::text[], %b::text[], %b::text[], %b::bigint[], %b::boolean[],"
     " %b::bytea[], %b::bigint)"
 )
@@ -31,7 +32,9 @@ _CALL: Final = sql.SQL(
 class Appended(msgspec.Struct, frozen=True):
     """The positions of a batch. `repeated`: an earlier attempt had appended it, and this is its result.
 
-    `clock` is what the database's clock showed meanwhile.
+    `clock` is what the database's clock showed meanwhile. `last_digest` is the digest of the last event, empty where
+    the database does not answer it; then `unreadable` says nothing either. Else it has the places, counted from 1, of
+    the payloads that cannot be read as JSON.
     """
 
     first_seq: int
@@ -39,6 +42,8 @@ class Appended(msgspec.Struct, frozen=True):
     recorded_at: datetime
     repeated: bool
     clock: datetime
+    last_digest: bytes = b""
+    unreadable: frozenset[int] = frozenset()
 
 
 def append(
@@ -66,7 +71,7 @@ def append(
         batch,
         microseconds(now),
         [event.kind for event in events],
-        [_storable(event.account) for event in events],
+        [storable_account(event.account) for event in events],
         [event.session for event in events],
         [microseconds(event.received_at) for event in events],
         [event.redacted for event in events],
@@ -80,16 +85,24 @@ def append(
         raise AppendRefused(message) from error
     if row is None:  # pragma: no cover - a function call gives one row
         raise AppendRefused(f"the log of gateway {gateway!r} gave no answer to a batch")
-    return appended_of(row)
+    return appended_of(*row)
 
 
-def appended_of(row: tuple[int, int, int, bool, int]) -> Appended:
-    """Return what the database function answered."""
-    first_seq, last_seq, recorded_us, repeated, clock_us = row
-    return Appended(first_seq, last_seq, to_datetime(recorded_us), repeated, to_datetime(clock_us))
+def appended_of(
+    first_seq: int,
+    last_seq: int,
+    recorded_us: int,
+    repeated: bool,
+    clock_us: int,
+    last_digest: bytes = b"",
+    unreadable: Iterable[int] = (),
+) -> Appended:
+    """Return what a database function answered."""
+    at, clock = to_datetime(recorded_us), to_datetime(clock_us)
+    return Appended(first_seq, last_seq, at, repeated, clock, last_digest, frozenset(unreadable))
 
 
-def _storable(account: str | None) -> str | None:
+def storable_account(account: str | None) -> str | None:
     """Return the account, or None if Postgres cannot store its name; the payload keeps the name byte for byte."""
     return None if account is not None and "\0" in account else account
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 import trio
@@ -48,6 +49,19 @@ class Buffer:
             )
             raise Overrun(message)
         self._events.append(event)
+        self._bytes += size
+        self._filled.set()
+
+    def put_many(self, events: Sequence[NewEvent]) -> None:
+        """Add events in order, as many as there is room for; raise Overrun for those that there is none for."""
+        if self._closed:
+            raise Overrun("the log takes nothing more; it is being closed")
+        size = sum(len(event.payload) for event in events) + OVERHEAD_BYTES * len(events)
+        if self._bytes + size > self._max_bytes:
+            for event in events:
+                self.put(event)
+            return
+        self._events += events
         self._bytes += size
         self._filled.set()
 

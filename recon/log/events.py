@@ -32,6 +32,9 @@ FACT: Final = "fact"
 CATCH_UP_BEGUN: Final = "catch_up.begun"
 REST_ANSWER: Final = "rest.answer"
 CATCH_UP_ENDED: Final = "catch_up.ended"
+#: What a venue itself said that an account holds, or that it has no answer; and each trade that it told.
+VENUE_ANSWER: Final = "venue.answer"
+VENUE_TRADE: Final = "venue.trade"
 #: An event that the fold leaves out, because a step failed on it (architecture 2.12).
 EVENT_REFUSED: Final = "event.refused"
 FRAME: Final = "frame"
@@ -41,7 +44,7 @@ CLOCK_JUMPED: Final = "clock.jumped"
 OWN_KINDS: Final = frozenset(
     [
         *(SESSION_OPENED, SESSION_CLOSED, SESSION_FAILED, TICK, RULES, RULES_PROPOSED, DECISION, FACT, CATCH_UP_BEGUN),
-        *(REST_ANSWER, CATCH_UP_ENDED, EVENT_REFUSED, FRAME, CLOCK_JUMPED),
+        *(REST_ANSWER, CATCH_UP_ENDED, VENUE_ANSWER, VENUE_TRADE, EVENT_REFUSED, FRAME, CLOCK_JUMPED),
     ]
 )
 

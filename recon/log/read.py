@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import Connection, func, select
 
@@ -15,11 +15,20 @@ PAGE_EVENTS: Final = 1000
 #: Most payload bytes in one read, so that a page of huge snapshots stays bounded in memory.
 PAGE_BYTES: Final = 32 * 1024 * 1024
 
-# Positions have no gaps, so a page is a range of them; its end follows from the lengths alone, without payloads.
+# Positions have no gaps, so a page is a range of them, in one partition or two. A payload that is larger than its share
+# of the page's bytes stays behind, so what is read stays bounded; lengths are known without reading payloads.
 _PAGE: Final = """
+SELECT seq, recorded_at, received_at, kind, account, session, readable,
+       CASE WHEN octet_length(payload) <= %(share)s THEN payload END
+FROM recon_store.log_events
+WHERE gateway = %(gateway)s AND seq > %(after)s::bigint AND seq <= %(after)s::bigint + %(limit)s
+ORDER BY seq
+"""
+# The same where payloads are large: the page ends with the event that fills it.
+_PAGE_BY_BYTES: Final = """
 SELECT seq, recorded_at, received_at, kind, account, session, readable, payload
 FROM recon_store.log_events
-WHERE gateway = %(gateway)s AND seq > %(after)s::bigint AND seq <= (
+WHERE gateway = %(gateway)s AND seq > %(after)s::bigint AND seq <= %(after)s::bigint + %(limit)s AND seq <= (
     SELECT max(seq) FROM (
         SELECT seq, sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS before
         FROM recon_store.log_events
@@ -34,6 +43,15 @@ _REFUSALS: Final = f"""
 SELECT seq, payload FROM recon_store.log_events
 WHERE gateway = %s AND seq > %s AND kind = '{EVENT_REFUSED}' ORDER BY seq
 """  # noqa: S608 - a constant of our own
+_DIGEST: Final = "SELECT digest FROM recon_store.log_events WHERE gateway = %s AND seq = %s"
+
+
+class Pages(Protocol):
+    """How the log is read for folding: `page` below, or what also reads an archive."""
+
+    def __call__(self, connection: Connection, gateway: str, after: int, limit: int = ..., /) -> list[Event]:
+        """Return the next events after a position: at most `limit`, and at least one if there is any."""
+        ...
 
 
 def gateways(connection: Connection) -> list[str]:
@@ -49,10 +67,12 @@ def head(connection: Connection, gateway: str) -> int:
 
 def page(connection: Connection, gateway: str, after: int, limit: int = PAGE_EVENTS) -> list[Event]:
     """Return the next events after a position: at most `limit`, and at least one if there is any."""
-    arguments = {"gateway": gateway, "after": after, "limit": limit, "bytes": PAGE_BYTES}
+    place = {"gateway": gateway, "after": after, "limit": limit}
     with cursor_of(connection, binary=True) as cursor:
-        cursor.execute(_PAGE, arguments)
-        return [Event(*row) for row in cursor]
+        rows = cursor.execute(_PAGE, {**place, "share": PAGE_BYTES // max(limit, 1)}).fetchall()
+        if any(row[-1] is None for row in rows):
+            rows = cursor.execute(_PAGE_BY_BYTES, {**place, "bytes": PAGE_BYTES}).fetchall()
+        return [Event(*row) for row in rows]
 
 
 def refusals(connection: Connection, gateway: str, after: int) -> list[tuple[int, bytes]]:
@@ -60,3 +80,9 @@ def refusals(connection: Connection, gateway: str, after: int) -> list[tuple[int
     with cursor_of(connection, binary=True) as cursor:
         cursor.execute(_REFUSALS, (gateway, after))
         return [(seq, payload) for seq, payload in cursor]
+
+
+def holds(connection: Connection, gateway: str, seq: int, digest: bytes) -> bool:
+    """True if the event at a position has a digest: it covers all events up to its own."""
+    with cursor_of(connection, binary=True) as cursor:
+        return cursor.execute(_DIGEST, (gateway, seq)).fetchone() == (digest,)

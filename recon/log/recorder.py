@@ -32,6 +32,7 @@ from recon.log.append import Appended
 from recon.log.buffer import Buffer
 from recon.log.clock import LogClock, jump_payload
 from recon.log.events import CLOCK_JUMPED, RULES, RULES_PROPOSED, TICK, NewEvent, is_frame
+from recon.log.handover import Handover
 from recon.log.heartbeats import Heartbeat, tick_payload
 from recon.log.lease import Lease, LogState
 from recon.meters import AppendMeter, Pulse
@@ -102,6 +103,7 @@ class Recorder:
         status: StatusReporter,
         pending: Callable[[], bool] = lambda: False,
         on_appended: Callable[[int], None] = _ignore,
+        handover: Handover | None = None,
         meter: AppendMeter | None = None,
         pulse: Pulse | None = None,
         tracing: Tracing = OFF,
@@ -112,8 +114,8 @@ class Recorder:
 
         `rules` is the canonical rules document to record, if any. `relaxes` returns True if it is more permissive
         than the document in force, and so needs approval. `pending` returns True while the comparison waits for time
-        to pass. `on_appended` receives the log's last position after each batch. `meter` and `pulse` outlive
-        a recorder.
+        to pass. `on_appended` receives the log's last position after each batch, once it is in the `handover`, if there
+        is one. `handover`, `meter` and `pulse` outlive a recorder.
         """
         self._lease = lease
         self._buffer = buffer
@@ -124,6 +126,7 @@ class Recorder:
         self._clock = clock
         self._pending = pending
         self._on_appended = on_appended
+        self._handover = handover
         self._meter = AppendMeter() if meter is None else meter
         self._pulse = Pulse() if pulse is None else pulse
         self._tracing = tracing
@@ -167,6 +170,9 @@ class Recorder:
         except BaseException:
             self._lease.close()
             raise
+        if self._handover is not None:
+            # A digest covers what this writer appended itself; of another one's batches it says nothing.
+            self._handover.clear()
         self._pending_batch = self._changed_rules(log)
         self._last_tick = trio.current_time()
         self._meter.leases += 1
@@ -283,6 +289,8 @@ class Recorder:
         self._note(appended, seconds)
         self._head = appended.last_seq
         self._batch_number += 1
+        if self._handover is not None:
+            self._handover.put(appended, self._pending_batch)
         self._pending_batch = []
         self._backoff.reset()
         self._rest_until = trio.current_time() + min(REST_TIMES * seconds, REST_SECONDS)

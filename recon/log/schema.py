@@ -43,6 +43,19 @@ log_batches: Final = Table(
     Column("login", Text, nullable=False),
 )
 
+#: What of each log is archived; only the owner's function writes it, and everybody reads the view.
+log_archives: Final = Table(
+    "log_archives",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("manifest", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("archived_at", DateTime(timezone=True), nullable=False),
+)
+
 #: Only the owner's functions read and write it.
 leases: Final = Table(
     "leases",

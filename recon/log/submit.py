@@ -52,4 +52,4 @@ def submit_decision(  # noqa: PLR0913 - the arguments of the database function, 
         raise AppendRefused(message) from error
     if row is None:  # pragma: no cover - a function call gives one row
         raise AppendRefused(f"the log of gateway {gateway!r} gave no answer to a {kind}")
-    return appended_of(row)
+    return appended_of(*row)

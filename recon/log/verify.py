@@ -10,32 +10,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from typing import Final
 
 from sqlalchemy import Connection
 
 from recon.db.raw import cursor_of
 from recon.errors import IntegrityError
-from recon.log.events import Head, Marks, canonical, chain, former_leaf, genesis, leaf
-from recon.log.readable import is_readable
+from recon.log.archives import archived_end
+from recon.log.chain_check import MAX_DIFFERENCES, ChainCheck, TooManyDifferences
+from recon.log.events import Head
+from recon.log.stored_events import stored_events
 
-PAGE: Final = 1000
-#: Differences after which the search ends: they all have one reason, or the log is not worth more of them.
-MAX_DIFFERENCES: Final = 20
-
-
-def _us(column: str) -> str:
-    """Return a time column in microseconds; an infinite time, which no append writes, counts as the epoch."""
-    return (
-        f"CASE WHEN isfinite({column}) OR {column} IS NULL THEN (extract(epoch FROM {column}) * 1e6)::bigint ELSE 0 END"
-    )
-
-
-_ROWS: Final = f"""
-SELECT seq, {_us("recorded_at")}, {_us("received_at")}, kind, account, session, payload, redacted, readable, digest,
-       {_us("appended_at")}
-FROM recon_store.log_events WHERE gateway = %s AND seq > %s ORDER BY seq LIMIT %s
-"""  # noqa: S608 - our own columns
 _UNCOVERED: Final = """
 SELECT * FROM (
     SELECT first_seq, last_seq, lag(last_seq, 1, 0::bigint) OVER (ORDER BY first_seq, last_seq) AS before
@@ -75,9 +60,6 @@ SELECT NOT EXISTS (SELECT FROM recon_store.log_gateways AS g WHERE g.gateway = %
    AND EXISTS (SELECT FROM recon_store.log_events AS e WHERE e.gateway = %(gateway)s)
 """
 
-#: Position, log time, time of receipt, kind, account, session, payload, redacted, readable, digest, time of the append.
-_Row: TypeAlias = tuple[int, int, int, str, str | None, str | None, bytes, bool, bool, bytes, int | None]
-
 _ADVICE: Final = (
     "somebody changed the log in the database itself: find out who, and restore it from a backup;"
     " do not rebuild before, because the books would follow the change"
@@ -92,106 +74,38 @@ def logs(connection: Connection) -> list[str]:
 
 
 def verify(
-    connection: Connection, gateway: str, *, against: Head | None = None, progress: Callable[[int], None] | None = None
+    connection: Connection,
+    gateway: str,
+    *,
+    against: Head | None = None,
+    progress: Callable[[int], None] | None = None,
+    archived: Callable[[ChainCheck], None] | None = None,
 ) -> Head:
-    """Recompute the chain from the first event and return its head.
+    """Recompute the chain of a log and return its head.
 
-    Raise IntegrityError that names each difference by its position: events, batches and editions that do not fit, or a
-    head exported earlier (`against`) that the log no longer contains.
+    It begins with the first event, or after those that are archived; `archived` checks these first, where the archive
+    is at hand. Raise IntegrityError that names each difference by its position: events, batches and editions that do
+    not fit, or a head exported earlier (`against`) that the log no longer contains.
     """
-    events = _Events(gateway, against)
+    start = None if archived is not None else archived_end(connection, gateway)
+    events = ChainCheck(gateway, against=against, start=start)
     try:
-        while rows := _rows(connection, gateway, events.seq):
-            for row in rows:
-                events.check(row)
+        if archived is not None:
+            archived(events)
+        for page in stored_events(connection, gateway, after=events.seq):
+            for event in page:
+                events.check(event)
             if progress is not None:
                 progress(events.seq)
         events.end()
         for difference in _differing_ends(connection, gateway):
             events.differs(difference)
-    except _TooManyError:
+    except TooManyDifferences:
         pass
     if events.differences:
         lines = [f"gateway {gateway!r}: {difference}" for difference in [*events.differences, _ADVICE]]
         raise IntegrityError("\n".join(lines))
     return events.head
-
-
-class _TooManyError(Exception):
-    """The search has ended before the end of the log."""
-
-
-class _Events:
-    """Checks one event after another. After one that differs, the chain goes on from the digest that is stored."""
-
-    def __init__(self, gateway: str, against: Head | None) -> None:
-        self.seq = 0
-        self.differences: list[str] = []
-        self._gateway = gateway
-        self._against = against
-        self._digest = genesis(gateway)
-        self._recorded_us = 0
-        #: Position, log time and time of the append of the event that is checked.
-        self._stamp: tuple[int, int, int | None] = (0, 0, None)
-        #: False while the events are from before revision 0002, whose digests do not cover the marks.
-        self._marked = False
-
-    @property
-    def head(self) -> Head:
-        """Return the head after the events so far."""
-        return Head(self._gateway, self.seq, self._digest.hex())
-
-    def differs(self, difference: str, *, ends: bool = False) -> None:
-        """Note a difference. Raise _TooManyError if the search ends with it."""
-        self.differences.append(difference)
-        if ends or len(self.differences) >= MAX_DIFFERENCES:
-            raise _TooManyError
-
-    def check(self, row: _Row) -> None:
-        """Check one more event."""
-        seq, recorded_us, received_us, kind, account, session, payload, redacted, readable, digest, appended_us = row
-        if seq != self.seq + 1:
-            self.differs(f"after event {self.seq} comes {seq}; events are missing", ends=True)
-        content, marks = canonical(kind, account, session, received_us, payload), Marks(redacted, readable)
-        self._stamp = (seq, recorded_us, appended_us)
-        if self._fits(content, marks, digest) and is_readable(payload) is (not readable):
-            marked, is_ = ("readable", "is not") if readable else ("unreadable", "is")
-            self.differs(f"event {seq} is marked as {marked}, and its payload {is_} JSON that can be read")
-        if recorded_us < self._recorded_us:
-            self.differs(f"the log time of event {seq} is before that of event {seq - 1}")
-        self.seq, self._digest, self._recorded_us = seq, digest, recorded_us
-        against = self._against
-        if against is not None and seq == against.seq and digest.hex() != against.digest:
-            self.differs(f"event {seq} has another digest than the exported head; history differs")
-
-    def end(self) -> None:
-        """Compare the end of the log with the exported head."""
-        if self._against is not None and self.seq < self._against.seq:
-            ended = f"the log ends at {self.seq}, the exported head was at {self._against.seq}"
-            self.differs(f"{ended}; events are missing")
-
-    def _fits(self, content: bytes, marks: Marks, digest: bytes) -> bool:
-        """Check an event's digest; return False if it does not fit."""
-        seq, _, appended_us = self._stamp
-        if appended_us is not None:
-            if self._chained(leaf(content, marks, appended_us)) == digest:
-                self._marked = True
-                return True
-            for name in Marks._fields:
-                flipped = marks._replace(**{name: not getattr(marks, name)})
-                if self._chained(leaf(content, flipped, appended_us)) == digest:
-                    self.differs(f"event {seq} does not fit its digest; its mark {name!r} was changed")
-                    return False
-        elif self._chained(former_leaf(content)) == digest:
-            if self._marked:
-                self.differs(f"event {seq} has the digest of a former version, which does not cover its marks")
-            return True
-        self.differs(f"event {seq} does not fit its digest; it was changed")
-        return False
-
-    def _chained(self, leaf_: bytes) -> bytes:
-        seq, recorded_us, _ = self._stamp
-        return chain(self._digest, seq, recorded_us, leaf_)
 
 
 def _differing_ends(connection: Connection, gateway: str) -> Iterator[str]:
@@ -222,10 +136,4 @@ def _differing_ends(connection: Connection, gateway: str) -> Iterator[str]:
 def _found(connection: Connection, query: str, gateway: str) -> list[tuple[int, ...]]:
     with cursor_of(connection) as cursor:
         cursor.execute(query, (gateway, MAX_DIFFERENCES))
-        return cursor.fetchall()
-
-
-def _rows(connection: Connection, gateway: str, after: int) -> list[_Row]:
-    with cursor_of(connection, binary=True) as cursor:
-        cursor.execute(_ROWS, (gateway, after, PAGE))
         return cursor.fetchall()

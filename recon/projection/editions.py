@@ -21,10 +21,12 @@ from recon.db.raw import cursor_of, driver_connection
 from recon.errors import ProjectionError
 from recon.log.lease import Holder, take_lease
 from recon.log.lease import Purpose as LeasePurpose
+from recon.projection.checkpoint import current_edition
 from recon.projection.failures import reason_of
-from recon.projection.fold import VERSION, EventDecoder, decode_event
+from recon.projection.fold import VERSION
+from recon.projection.reading import LIVE, Reading
 from recon.projection.refusals import Halving, Refusal
-from recon.projection.step import current_edition, step
+from recon.projection.step import step
 from recon.projection.step_watch import StepWatch
 from recon.projection.store import comparison_schema, ledger_schema, source_schema
 from recon.projection.store.digest import TABLES
@@ -99,7 +101,7 @@ def fold_to(
     working_set: WorkingSet | None,
     until: int,
     progress: Progress | None,
-    reading: EventDecoder = decode_event,
+    reading: Reading = LIVE,
 ) -> WorkingSet | None:
     """Fold an edition up to a log position within one transaction."""
     done = working_set.seq if working_set is not None else 0
@@ -120,7 +122,7 @@ def fold_until_near(
     progress: Progress | None,
     *,
     refuse: Refuse,
-    reading: EventDecoder = decode_event,
+    reading: Reading = LIVE,
     near: int = NEAR_EVENTS,
 ) -> WorkingSet | None:
     """Fold in short transactions, without blocking anybody, until the current edition's position is near.

@@ -29,19 +29,22 @@ from recon.ledger.apply.instruments import apply_instruments
 from recon.ledger.apply.positions import apply_positions
 from recon.ledger.changes import Contradiction, CurrentEvent
 from recon.ledger.facts.external_fact import parse_fact
+from recon.ledger.facts.venue_answer import parse_answer, parse_trade
 from recon.ledger.ledger import Ledger
 from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.withholding import touched_units
 from recon.log import events
 from recon.log.events import Event
 from recon.projection.refusals import Refusal, Refusals
+from recon.reconciliation import histories
 from recon.reconciliation.breaks import decisions
 from recon.reconciliation.breaks.decisions import Decision
 from recon.reconciliation.reconciler import Reconciler
+from recon.reconciliation.sources.answers import facts_of_answer
 from recon.times import LogTime, microseconds
 
 #: The version of the fold: a change of its results or of what it stores is a new version (architecture 3, editions).
-VERSION: Final = 13
+VERSION: Final = 15
 
 _SESSION_KINDS: Final = frozenset(
     {events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK, events.CLOCK_JUMPED}
@@ -49,9 +52,10 @@ _SESSION_KINDS: Final = frozenset(
 #: A session begins and ends whatever its event quotes of the other side's words, also a U+0000.
 _ENDS_OF_SESSIONS: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED})
 _INSTRUCTION_KINDS: Final = frozenset({events.RULES, events.RULES_PROPOSED, events.FACT, events.DECISION})
+_VENUE_KINDS: Final = frozenset({events.VENUE_ANSWER, events.VENUE_TRADE})
 _BACKFILL_KINDS: Final = frozenset({events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED})
 #: A refusal has its effect where the refused event is folded, and none at its own position.
-_OWN_KINDS: Final = _SESSION_KINDS | _INSTRUCTION_KINDS | _BACKFILL_KINDS | {events.EVENT_REFUSED}
+_OWN_KINDS: Final = _SESSION_KINDS | _INSTRUCTION_KINDS | _BACKFILL_KINDS | _VENUE_KINDS | {events.EVENT_REFUSED}
 _note: Final = events.payload_reader(sessions.SessionNote)
 _run: Final = events.payload_reader(rest_answers.BackfillRun)
 _jump: Final = events.payload_reader(sessions.ClockJump)
@@ -130,6 +134,8 @@ class Fold:
         event, ledger = item.event, self.ledger
         previous_us = ledger.clock.last_us
         us = microseconds(event.recorded_at)
+        if us // histories.MINUTE_US > previous_us // histories.MINUTE_US:
+            self.reconciler.end_minute(LogTime(event.seq - 1, previous_us, ledger.clock.clock))
         at = LogTime(event.seq, us, ledger.clock.advance_to(us))
         age_us = 0 if item.response is None else item.response.took_us
         ledger.event = CurrentEvent(at, event.kind == events.REST_ANSWER, age_us)
@@ -171,6 +177,8 @@ class Fold:
                 self._apply_backfill(item, at)
             elif event.kind in _INSTRUCTION_KINDS:
                 self._apply_instruction(event, at)
+            elif event.kind in _VENUE_KINDS:
+                self._apply_told_by_venue(event, at)
             else:
                 self._apply_session(event, at, previous_us)
         except (DocumentRefused, msgspec.DecodeError) as error:
@@ -200,6 +208,14 @@ class Fold:
             self.reconciler.apply_fact(parse_fact(event.payload), at)
         else:
             self._decide(decisions.parse_decision(event.payload), at)
+
+    def _apply_told_by_venue(self, event: Event, at: LogTime) -> None:
+        """Apply what a venue said was held, or a trade that it told."""
+        if event.kind == events.VENUE_TRADE:
+            self.reconciler.apply_fact(parse_trade(event.payload), at)
+            return
+        for fact in facts_of_answer(self.ledger, parse_answer(event.payload), at):
+            self.reconciler.apply_fact(fact, at)
 
     def _apply_backfill(self, item: DecodedEvent, at: LogTime) -> None:
         """Apply the beginning or end of a backfill, or an answer over REST."""
@@ -262,17 +278,22 @@ class Fold:
         """Compare what the event changed or reported."""
         effects, reconciler = self.ledger.effects, self.reconciler
         # Legs first: an observation in the same event was made after what it reports.
-        reconciler.on_legs(effects.take_legs(), at)
-        parts, effects.parts = effects.parts, []
-        reconciler.on_parts(parts, at)
-        awaited, effects.cash_to_come = effects.cash_to_come, []
-        reconciler.on_cash_to_come(awaited, at)
-        observed, effects.observed = effects.observed, []
-        for state, observation in observed:
-            reconciler.on_observation(state, observation, at)
-        contradictions, effects.contradictions = effects.contradictions, []
-        for contradiction in contradictions:
-            self._contradict(contradiction, at)
+        if effects.legs:
+            reconciler.on_legs(effects.take_legs(), at)
+        if effects.parts:
+            parts, effects.parts = effects.parts, []
+            reconciler.on_parts(parts, at)
+        if effects.cash_to_come:
+            awaited, effects.cash_to_come = effects.cash_to_come, []
+            reconciler.on_cash_to_come(awaited, at)
+        if effects.observed:
+            observed, effects.observed = effects.observed, []
+            for state, observation in observed:
+                reconciler.on_observation(state, observation, at)
+        if effects.contradictions:
+            contradictions, effects.contradictions = effects.contradictions, []
+            for contradiction in contradictions:
+                self._contradict(contradiction, at)
         effects.posted = {}  # what the comparison itself posted needs no second look
 
     def _contradict(self, contradiction: Contradiction, at: LogTime) -> None:

@@ -8,10 +8,13 @@ from sqlalchemy import Connection
 
 from recon.ems.protocol.messages import OrderReports
 from recon.errors import DocumentRefused
+from recon.exact import ZERO
 from recon.ledger.facts.external_fact import TRADE, ExternalFact, parse_fact
+from recon.ledger.facts.venue_answer import parse_answer, parse_trade
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
 from recon.log import events
+from recon.log.events import Event
 from recon.projection.fold import DecodedEvent
 from recon.projection.store import facts as facts_store
 from recon.projection.store import waiting_facts
@@ -23,12 +26,24 @@ def facts_of(reads: list[DecodedEvent]) -> list[ExternalFact]:
     """Return the readable facts among events; the fold notes the others as findings."""
     found: list[ExternalFact] = []
     for item in reads:
-        if item.event.kind == events.FACT and item.event.readable:
+        if item.event.readable:
             try:
-                found.append(parse_fact(item.event.payload))
+                found += _facts_in(item.event)
             except DocumentRefused:
                 continue
     return found
+
+
+def _facts_in(event: Event) -> Iterator[ExternalFact]:
+    """Yield what an event tells. Of an answer of a venue only when and of what: its units are looked up in the fold."""
+    if event.kind == events.FACT:
+        yield parse_fact(event.payload)
+    elif event.kind == events.VENUE_TRADE:
+        yield parse_trade(event.payload)
+    elif event.kind == events.VENUE_ANSWER:
+        answer = parse_answer(event.payload)
+        if answer.holds:
+            yield answer.held("", ZERO, f"answer:{event.seq}")
 
 
 def prefetch_waiting(

@@ -3,7 +3,8 @@
 1. Each step is one transaction under the checkpoint's lock, so a projector may die, be cut off or run twice: what is
    committed is folded once.
 2. It is woken by hints (the recorder in this process, NOTIFY from any other), and by a timer, which is the truth.
-3. After a step that failed the working set at hand is worth nothing and is loaded anew.
+3. After a step that failed the working set at hand is worth nothing and is loaded anew. So are handed events: the log
+   is read.
 4. Steps rest in between as `recon.projection.pace` says.
 5. A projector that is not the gateway's first (its instance does not record) keeps out of the way, and steps only when
    the checkpoint stands still although the log goes on.
@@ -25,10 +26,13 @@ from recon.backoff import Backoff
 from recon.db.raw import cursor_of
 from recon.db.transactions import Database
 from recon.errors import DatabaseError, ProjectionError
+from recon.log.handover import Handover
 from recon.log.read import head
-from recon.meters import Pulse, StepMeter
+from recon.meters import Pulse, StepMeter, StepNotes
 from recon.projection.pace import Pace
+from recon.projection.position import START, Position
 from recon.projection.quarantine import Quarantine
+from recon.projection.reading import Reading
 from recon.projection.step import OnTransitions, Step, step
 from recon.projection.step_watch import StepWatch
 from recon.projection.working_set import WorkingSet
@@ -41,8 +45,6 @@ POLL_SECONDS: Final = 1.0
 SLOW_SECONDS: Final = 10.0
 #: How often a step under way is looked at, in seconds.
 WATCH_SECONDS: Final = 1.0
-#: Longest wait of a step for a lock, in seconds: who waits for others is not slow itself.
-LOCK_SECONDS: Final = 20
 #: How often a stand-by projector looks, and how long the checkpoint must stand still before it steps, in seconds.
 SECOND_SECONDS: Final = 3.0
 #: Longest transaction of a stand-by's look, in seconds.
@@ -72,31 +74,35 @@ class Projector:
         *,
         on_transitions: OnTransitions | None = None,
         on_step: Callable[[Step], None] = _ignore,
+        on_position: Callable[[Position], None] = _ignore,
         status: StatusReporter,
         is_first: Callable[[], bool] = lambda: True,
-        meter: StepMeter | None = None,
+        handover: Handover | None = None,
+        meter: StepNotes | None = None,
+        pulse: Pulse | None = None,
         tracing: Tracing = OFF,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """Prepare; work begins with `run`.
 
         `on_transitions` runs inside the transaction of a step, in its thread; `on_step` after each commit that folded
-        something, in the Trio task. `is_first` tells whether this instance records the gateway.
+        something, in the Trio task, and `on_position` before it, whenever the position is another one. `is_first` tells
+        whether this instance records the gateway. `handover` has what its recorder appended last;
+        without one, all is read from the log. The pulse beats before each transaction, and each time round.
         """
         self._database = database
         self._gateway = gateway
         self._on_transitions = on_transitions
         self._on_step = on_step
         self._status = status
-        self._seq = 0
-        self._last_us = 0
-        self._pending = False
+        self._on_position = on_position
+        self._position = START
         status.measure = self._figures
         self._is_first = is_first
+        self._reading = Reading(handover=handover)
         self._meter = StepMeter() if meter is None else meter
         self._tracing = tracing
-        #: It beats before each transaction, and each time round.
-        self.pulse = Pulse()
+        self.pulse = Pulse() if pulse is None else pulse
         self._woken = trio.Event()
         self._pace = Pace()
         self._working: WorkingSet | None = None
@@ -106,17 +112,17 @@ class Projector:
     @property
     def seq(self) -> int:
         """Return the last log position that this projector folded."""
-        return self._seq
+        return self._position.seq
 
     @property
     def last_us(self) -> int:
         """Return the log time of that event, in microseconds; 0 before the first step."""
-        return self._last_us
+        return self._position.last_us
 
     @property
     def pending(self) -> bool:
         """True if time alone may decide something: then log time should pass each second."""
-        return self._pending
+        return self._position.pending
 
     def hint(self, seq: int | None = None) -> None:
         """Read the log soon, unless it is folded up to `seq`; call this in the Trio thread.
@@ -127,47 +133,46 @@ class Projector:
             self._pace.note_unsure()
         else:
             self._pace.note_head(seq)
-        if self._is_first() and (seq is None or seq > self._seq):
+        if self._is_first() and (seq is None or seq > self.seq):
             self._woken.set()
 
     async def run(self) -> Never:
-        """Follow the log until cancelled.
+        """Follow the log until cancelled; `finish` uses the working set at hand, if no step was under way.
 
         A database that is away for a moment is waited for. Errors: ProjectionError where the books were folded by
         another version; DatabaseError for one that refuses us; whatever steps raise without any event's doing.
         """
         stood_at = -1
-        try:
-            while True:
-                # Before looking, so that whoever hints while we look is not missed.
-                self._woken = trio.Event()
-                self.pulse.beat(trio.current_time())
-                try:
-                    if self._is_first():
-                        stood_at = -1
-                        await self._follow()
-                        wait = POLL_SECONDS
-                    else:
-                        stood_at = await self._look(stood_at)
-                        wait = SECOND_SECONDS
-                except DatabaseError as error:
-                    if not error.transient:
-                        raise
-                    await self._retry_later(error)
-                    continue
-                with trio.move_on_after(wait) as waiting:
-                    await self._woken.wait()
-                if waiting.cancelled_caught:
-                    self._pace.note_unsure()
-        finally:
-            self._working = None
+        while True:
+            # Before looking, so that whoever hints while we look is not missed.
+            self._woken = trio.Event()
+            self.pulse.beat(trio.current_time())
+            try:
+                if self._is_first():
+                    stood_at = -1
+                    await self._follow()
+                    wait = POLL_SECONDS
+                else:
+                    stood_at = await self._look(stood_at)
+                    wait = SECOND_SECONDS
+            except DatabaseError as error:
+                if not error.transient:
+                    raise
+                await self._retry_later(error)
+                continue
+            with trio.move_on_after(wait) as waiting:
+                await self._woken.wait()
+            if waiting.cancelled_caught:
+                self._pace.note_unsure()
 
-    async def finish(self) -> None:
+    async def finish(self, *, fold: bool = True) -> None:
         """Fold the last events after the recorder has ended, so that the ledger at rest contains its own end.
 
-        A database that is away is let be, and so are books of another version, as after an upgrade by a stand-by: what
-        is in the log is folded by whoever comes next.
+        Without `fold` nothing is folded: others record the gateway. A database that is away is let be, and so are books
+        of another version, as after an upgrade by a stand-by: what is in the log is folded by whoever comes next.
         """
+        if not fold:
+            return
         self._pace = Pace()
         try:
             await self._follow()
@@ -181,8 +186,8 @@ class Projector:
         unsure = self._pace.take_unsure()
         try:
             while True:
-                await trio.sleep_until(self._pace.rest_until(self._seq))
-                if not await self._step() or (self._pace.is_at_end(self._seq) and not unsure):
+                await trio.sleep_until(self._pace.rest_until(self.seq))
+                if not await self._step() or (self._pace.is_at_end(self.seq) and not unsure):
                     return
         except BaseException:
             self._pace.note_unsure()
@@ -199,13 +204,15 @@ class Projector:
             working_set=working_set,
             on_transitions=self._on_transitions,
             limit=self._quarantine.limit,
+            reading=self._reading,
             watch=watch,
         )
         try:
             done = await self._run_watched(work, watch)
         except Exception as error:  # noqa: BLE001 - whatever fails is an event's doing, or is raised
             await trio.lowlevel.checkpoint_if_cancelled()
-            self._meter.failures += 1
+            self._meter.note_failure()
+            self._read_from_log()
             self.pulse.beat(trio.current_time())
             await self._quarantine.recover(error, watch)
             self._status.set("retrying", "a step failed; it is repeated with fewer events, or without one")
@@ -215,7 +222,7 @@ class Projector:
         self._status.set("refusing" if warning else "following", warning)
         self._working = done.working_set
         self._backoff.reset()
-        self._seq, self._last_us, self._pending = done.seq, done.last_us, done.pending
+        self._stand_at(Position(done.seq, done.last_us, done.pending))
         if done.folded:
             self._count(done, watch, trio.current_time() - began)
             self._on_step(done)
@@ -251,21 +258,32 @@ class Projector:
     async def _look(self, stood_at: int) -> int:
         """Stand by while another projector works; step if it stands still. Return the position of the checkpoint."""
         self._working = None
+        self._read_from_log()
         last, folded = await self._database.run(partial(_positions, gateway=self._gateway), deadline=LOOK_SECONDS)
-        self._seq, self._pending = folded, False
+        self._stand_at(Position(folded, self.last_us, pending=False))
         self._status.set("second")
         if folded == stood_at and last > folded:
             _log.warning("the first projector stands still; stepping in", gateway=self._gateway, seq=folded)
             await self._follow()
         return folded
 
+    def _read_from_log(self) -> None:
+        """Drop what was handed over: what a step failed on may be memory, and who stands by needs none."""
+        if self._reading.handover is not None:
+            self._reading.handover.clear()
+
     async def _retry_later(self, error: DatabaseError) -> None:
         _log.warning("projection waits for the database", gateway=self._gateway, reason=str(error))
         self._status.set("retrying", str(error))
         await trio.sleep(self._backoff.next())
 
+    def _stand_at(self, position: Position) -> None:
+        former, self._position = self._position, position
+        if position != former:
+            self._on_position(position)
+
     def _figures(self) -> dict[str, int]:
-        return {"seq": self._seq, "last_us": self._last_us, "pending": int(self._pending)}
+        return self._position.figures()
 
 
 def _where(watch: StepWatch) -> str:
@@ -282,12 +300,13 @@ def _step(
     working_set: WorkingSet | None,
     on_transitions: OnTransitions | None,
     limit: int,
+    reading: Reading,
     watch: StepWatch,
 ) -> Step:
     with watch.step():
-        with cursor_of(connection) as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-        return step(connection, gateway, working_set, limit=limit, on_transitions=on_transitions, watch=watch)
+        return step(
+            connection, gateway, working_set, limit=limit, reading=reading, on_transitions=on_transitions, watch=watch
+        )
 
 
 def _positions(connection: Connection, *, gateway: str) -> tuple[int, int]:

@@ -24,16 +24,18 @@ from sqlalchemy import Connection
 
 from recon.backoff import Backoff
 from recon.db.errors import refusal_of
-from recon.db.raw import driver_connection
+from recon.db.raw import cursor_of, driver_connection
 from recon.db.transactions import Database
 from recon.errors import DatabaseError, DeadlineExceeded
 from recon.log.append import append
 from recon.log.events import EVENT_REFUSED, NewEvent
 from recon.log.read import PAGE_EVENTS, page, refusals
+from recon.projection.checkpoint import lock_edition
 from recon.projection.failures import reason_of
 from recon.projection.fold import VERSION, leaving_out
+from recon.projection.reading import Reading
 from recon.projection.refusals import Halving, Refusal, Refusals, encode_refusal
-from recon.projection.step import Step, lock_edition, step
+from recon.projection.step import Step, step
 from recon.projection.step_watch import StepWatch
 
 #: Longest transaction of one step, in seconds; a step may load the working set. One event alone has more time.
@@ -156,7 +158,16 @@ def refuse(connection: Connection, gateway: str, refusal: Refusal, edition: int 
     told = NewEvent(EVENT_REFUSED, encode_refusal(refusal), event.recorded_at, event.account)
     raw = driver_connection(connection)
     append(raw, gateway=gateway, writer=uuid4(), batch=1, now=event.recorded_at, events=[told])
+    _touch(connection, gateway, checkpoint.edition)
     return True
+
+
+def _touch(connection: Connection, gateway: str, edition: int) -> None:
+    """Write a checkpoint as it is: a projector that did not do it looks for refusals (recon.projection.step)."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            "UPDATE recon_store.editions SET seq = seq WHERE gateway = %s AND edition = %s", (gateway, edition)
+        )
 
 
 def try_without(connection: Connection, gateway: str, refusal: Refusal, edition: int) -> None:
@@ -165,6 +176,6 @@ def try_without(connection: Connection, gateway: str, refusal: Refusal, edition:
     alone.add(refusal)
     trial = connection.begin_nested()
     try:
-        step(connection, gateway, None, edition=edition, limit=1, reading=leaving_out(alone))
+        step(connection, gateway, None, edition=edition, limit=1, reading=Reading(decode=leaving_out(alone)))
     finally:
         trial.rollback()

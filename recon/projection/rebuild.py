@@ -19,6 +19,7 @@ from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
+from recon.projection.checkpoint import current_edition, lock
 from recon.projection.editions import (
     NEAR_EVENTS,
     Progress,
@@ -32,8 +33,8 @@ from recon.projection.editions import (
 from recon.projection.failures import reason_of
 from recon.projection.fold import VERSION
 from recon.projection.quarantine import refuse
+from recon.projection.reading import LIVE, Reading
 from recon.projection.refusals import Refusal
-from recon.projection.step import current_edition, lock
 from recon.projection.store.digest import digest_of
 from recon.projection.working_set import WorkingSet
 
@@ -49,28 +50,29 @@ class RebuildResult(msgspec.Struct, frozen=True):
     switched: bool
 
 
-def rebuild(url: str, gateway: str, *, progress: Progress | None = None) -> RebuildResult:
+def rebuild(url: str, gateway: str, *, progress: Progress | None = None, reading: Reading = LIVE) -> RebuildResult:
     """Fold a gateway's log from its first event, compare with the current edition, and switch.
 
-    `progress` is told events done and events in all. Errors: ProjectionError where the same version of the fold gave
-    other books (the current edition stays); DatabaseError where the database failed (what was begun is removed).
+    `progress` is told events done and events in all. `reading` has the archive of a log that has one.
+    Errors: ProjectionError where the same version of the fold gave other books (the current edition stays), or events
+    are archived; DatabaseError where the database failed (what was begun is removed).
     """
     engine = create_engine(url, "recon rebuild", pooled=False)
     try:
-        return _rebuild(engine, gateway, progress)
+        return _rebuild(engine, gateway, progress, reading)
     except (SQLAlchemyError, psycopg.Error) as error:
         raise database_error(error, f"the rebuild of gateway {gateway!r} failed") from error
     finally:
         engine.dispose()
 
 
-def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> RebuildResult:
+def _rebuild(engine: Engine, gateway: str, progress: Progress | None, reading: Reading) -> RebuildResult:
     with exclusive(engine, gateway, "building"):
         with engine.begin() as connection:
             edition = new_edition(connection, gateway, "building")
         switched = False
         try:
-            result = _fold_and_switch(engine, gateway, edition, progress)
+            result = _fold_and_switch(engine, gateway, edition, progress, reading)
             switched = result.switched
         finally:
             if not switched:
@@ -79,10 +81,12 @@ def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> Rebuild
         return result
 
 
-def _fold_and_switch(engine: Engine, gateway: str, edition: int, progress: Progress | None) -> RebuildResult:
+def _fold_and_switch(
+    engine: Engine, gateway: str, edition: int, progress: Progress | None, reading: Reading
+) -> RebuildResult:
     def refuse_event(refusal: Refusal, error: Exception) -> None:
         with engine.begin() as connection:
-            version = lock(connection, gateway, current_edition(connection, gateway))[3]
+            version = lock(connection, gateway, current_edition(connection, gateway)).fold_version
             if version == VERSION:
                 raise ProjectionError(
                     f"event {refusal.seq} of gateway {gateway!r}, which the current books hold, cannot be folded again:"
@@ -91,9 +95,11 @@ def _fold_and_switch(engine: Engine, gateway: str, edition: int, progress: Progr
             refuse(connection, gateway, refusal, edition)
 
     for near in (NEAR_EVENTS, 0):
-        working_set = fold_until_near(engine, gateway, edition, progress, refuse=refuse_event, near=near)
+        working_set = fold_until_near(
+            engine, gateway, edition, progress, refuse=refuse_event, near=near, reading=reading
+        )
         try:
-            return _compare_and_switch(engine, gateway, edition, working_set, progress)
+            return _compare_and_switch(engine, gateway, edition, working_set, progress, reading)
         except Exception as error:
             if near == 0 or reason_of(error) is None:
                 raise
@@ -102,19 +108,25 @@ def _fold_and_switch(engine: Engine, gateway: str, edition: int, progress: Progr
 
 
 def _compare_and_switch(
-    engine: Engine, gateway: str, edition: int, working_set: WorkingSet | None, progress: Progress | None
+    engine: Engine,
+    gateway: str,
+    edition: int,
+    working_set: WorkingSet | None,
+    progress: Progress | None,
+    reading: Reading,
 ) -> RebuildResult:
     """Under the current edition's lock, fold the rest, compare digests, and switch."""
     with engine.begin() as connection:
         current = current_edition(connection, gateway)
-        seq, _, state, version = lock(connection, gateway, current)
-        if state != "current":
+        checkpoint = lock(connection, gateway, current)
+        if checkpoint.state != "current":
             raise ProjectionError(f"the current edition of gateway {gateway!r} changed meanwhile; rebuild again")
-        working_set = fold_to(connection, gateway, edition, working_set, seq, progress)
+        seq = checkpoint.seq
+        working_set = fold_to(connection, gateway, edition, working_set, seq, progress, reading)
         done = working_set.seq if working_set is not None else 0
         ours, theirs = digest_of(connection, gateway, edition), digest_of(connection, gateway, current)
         same = ours == theirs and done == seq
-        if not same and version == VERSION:
+        if not same and checkpoint.fold_version == VERSION:
             message = (
                 f"gateway {gateway!r}: folding the same {seq} events gave other books"
                 f" ({ours[:16]} instead of {theirs[:16]}); the current ones stay, please report this"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import structlog
@@ -13,14 +13,16 @@ from sqlalchemy import Connection
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
 from recon.log.events import Event
-from recon.log.read import PAGE_EVENTS, page, refusals
-from recon.projection.fold import VERSION, DecodedEvent, EventDecoder, decode_event, leaving_out
+from recon.log.read import PAGE_EVENTS, holds, refusals
+from recon.projection.checkpoint import lock_edition
+from recon.projection.fold import DecodedEvent, EventDecoder, leaving_out
+from recon.projection.reading import LIVE, Reading
 from recon.projection.step_watch import Begin, StepWatch
 from recon.projection.working_set import WorkingSet, load
 from recon.reconciliation.model.snapshot import Transition
 
-#: How often a step looks for the current edition while a rebuild switches it.
-LOCK_ATTEMPTS: Final = 3
+#: Longest wait of a step for a lock, in seconds: who waits for others is not slow itself.
+LOCK_SECONDS: Final = 20
 #: Called with the transitions and the refused events of a step, within its transaction; the working set has what else
 #: was found. Returns how many alerts it stored.
 OnTransitions = Callable[[Connection, WorkingSet, list[Transition], list[DecodedEvent]], int]
@@ -43,36 +45,6 @@ class Step(msgspec.Struct, frozen=True):
     told: int = 0
 
 
-def current_edition(connection: Connection, gateway: str) -> int:
-    """Return the current edition of a gateway; create one if there is none."""
-    with cursor_of(connection) as cursor:
-        cursor.execute("SELECT edition FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,))
-        row = cursor.fetchone()
-        if row is not None:
-            return int(row[0])
-        cursor.execute(
-            "INSERT INTO recon_store.editions (gateway, edition, fold_version, state)"
-            " SELECT %s, coalesce(max(edition), 0) + 1, %s, 'current' FROM recon_store.editions WHERE gateway = %s"
-            " ON CONFLICT DO NOTHING",
-            (gateway, VERSION, gateway),
-        )
-    return current_edition(connection, gateway)
-
-
-def lock(connection: Connection, gateway: str, edition: int) -> tuple[int, bytes, str, int]:
-    """Lock an edition's checkpoint for this transaction; return (seq, clock, state, fold version)."""
-    with cursor_of(connection, binary=True) as cursor:
-        cursor.execute(
-            "SELECT seq, clock, state, fold_version FROM recon_store.editions"
-            " WHERE gateway = %s AND edition = %s FOR NO KEY UPDATE",
-            (gateway, edition),
-        )
-        row = cursor.fetchone()
-    if row is None:
-        raise ProjectionError(f"edition {edition} of gateway {gateway!r} is gone; start again from the current one")
-    return row[0], row[1], row[2], row[3]
-
-
 def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who hears of it: four independent choices
     connection: Connection,
     gateway: str,
@@ -81,7 +53,7 @@ def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who he
     edition: int | None = None,
     until: int | None = None,
     limit: int = PAGE_EVENTS,
-    reading: EventDecoder = decode_event,
+    reading: Reading = LIVE,
     on_transitions: OnTransitions | None = None,
     watch: StepWatch | None = None,
 ) -> Step:
@@ -89,25 +61,30 @@ def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who he
 
     `working_set` is used if it still stands at the checkpoint, else loaded anew. A failed step leaves it unusable.
     The step ends early, with what is folded then, when it has computed for long. `watch` knows what the step does.
-    Raise ProjectionError if another version folded the edition; `recon rebuild` mends that.
+    Raise ProjectionError if another version folded the edition; `recon rebuild` mends that. So too where the next
+    events are archived, and `reading` has no archive.
     """
     watch = StepWatch() if watch is None else watch
-    _commit_lazily(connection, on=True)
+    _settle_transaction(connection)
     checkpoint = lock_edition(connection, gateway, edition)
     if working_set is None or (working_set.edition, working_set.seq) != (checkpoint.edition, checkpoint.seq):
         working_set = load(connection, gateway, checkpoint.edition, seq=checkpoint.seq, clock=checkpoint.clock)
     count = limit if until is None else min(limit, until - checkpoint.seq)
-    rows = page(connection, gateway, checkpoint.seq, count) if count > 0 else []
+    rows = _read(connection, gateway, checkpoint.seq, count, reading) if count > 0 else []
+    _refuse_holes(gateway, checkpoint.seq, rows)
     watch.note_page(checkpoint.seq, len(rows))
     folded: list[DecodedEvent] = []
     told = 0
     if rows:
-        working_set.refusals.learn(refusals(connection, gateway, working_set.refusals.seen_seq))
-        folded, transitions = _fold(connection, working_set, rows, reading, watch)
+        if edition is not None or working_set.written_by != checkpoint.written_by:
+            # Whoever refuses an event of the current edition writes its checkpoint: else there is nothing to learn.
+            working_set.refusals.learn(refusals(connection, gateway, working_set.refusals.seen_seq))
+        folded, transitions = _fold(connection, working_set, rows, reading.decode, watch)
         refused = [item for item in folded if item.refusal is not None]
         if (transitions or refused or working_set.findings) and on_transitions is not None:
             told = on_transitions(connection, working_set, transitions, refused)
-            _commit_lazily(connection, on=not told)
+            if told:
+                _commit_durably(connection)
     return Step(
         working_set=working_set,
         folded=len(folded),
@@ -117,6 +94,16 @@ def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who he
         pending=working_set.reconciler.pending,
         told=told,
     )
+
+
+def _read(connection: Connection, gateway: str, after: int, count: int, reading: Reading) -> list[Event]:
+    """Return at most so many of the next events: what was handed over and is in the log, or else from there."""
+    handover = reading.handover
+    if handover is not None and (handed := handover.after(after, count)) is not None:
+        if holds(connection, gateway, handed.seq, handed.digest):
+            return handed.events
+        handover.clear()
+    return reading.pages(connection, gateway, after, count)
 
 
 def _fold(
@@ -147,35 +134,24 @@ def _tell_failures(working_set: WorkingSet) -> None:
         _log.error("recon failed to compare a unit; please report this", account=account, unit=unit, exc_info=error)
 
 
-class Checkpoint(NamedTuple):
-    """A locked edition: its number, the log position folded, and the stored clock."""
-
-    edition: int
-    seq: int
-    clock: bytes
-
-
-def lock_edition(connection: Connection, gateway: str, edition: int | None) -> Checkpoint:
-    """Lock an edition, by default the current one; a rebuild may switch editions meanwhile, so try again."""
-    for _ in range(LOCK_ATTEMPTS):
-        number = current_edition(connection, gateway) if edition is None else edition
-        seq, clock, state, version = lock(connection, gateway, number)
-        if edition is not None or state == "current":
-            break
-    else:
-        raise ProjectionError(f"the current edition of gateway {gateway!r} keeps changing; try again")
-    if version != VERSION:
-        message = (
-            f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION}; run `recon rebuild`"
+def _refuse_holes(gateway: str, after: int, rows: Sequence[Event]) -> None:
+    """Raise ProjectionError unless the events follow a position without gaps, as they do until they are archived."""
+    if rows and rows[-1].seq != after + len(rows):
+        raise ProjectionError(
+            f"gateway {gateway!r}: events after {after} are archived; name the directory that has them by --archive"
         )
-        raise ProjectionError(message)
-    return Checkpoint(number, seq, clock)
 
 
-def _commit_lazily(connection: Connection, *, on: bool) -> None:
-    """Let the commit return before the disk has it: a crash loses only folds, and the log is folded again.
+def _settle_transaction(connection: Connection) -> None:
+    """Bound the waits for locks, and let the commit return before the disk has it.
 
-    A commit that sends alerts waits for the disk.
+    A crash loses only folds then, and the log is folded again.
     """
     with cursor_of(connection) as cursor:
-        cursor.execute(f"SET LOCAL synchronous_commit = {'off' if on else 'on'}")
+        cursor.execute(f"SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+
+
+def _commit_durably(connection: Connection) -> None:
+    """Have the commit wait for the disk: what it sends must not be decided again."""
+    with cursor_of(connection) as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = on")

@@ -23,6 +23,8 @@ from recon.errors import DocumentRefused, ProjectionError
 from recon.ledger.rules import RecoveryRules, parse_rules
 from recon.log import events
 from recon.log.events import Event
+from recon.log.read import Pages, page
+from recon.projection.checkpoint import current_edition, lock
 from recon.projection.editions import (
     NEAR_EVENTS,
     Progress,
@@ -35,8 +37,8 @@ from recon.projection.editions import (
 )
 from recon.projection.failures import reason_of
 from recon.projection.fold import VERSION, DecodedEvent, EventDecoder, decode_event, leaving_out
+from recon.projection.reading import Reading
 from recon.projection.refusals import Refusal, Refusals
-from recon.projection.step import current_edition, lock
 from recon.projection.working_set import WorkingSet
 
 
@@ -80,11 +82,14 @@ class WhatIfReport(msgspec.Struct, frozen=True):
     differences: list[Difference]
 
 
-def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None = None) -> WhatIfReport:
+def what_if(
+    url: str, gateway: str, rules: bytes, *, progress: Progress | None = None, pages: Pages = page
+) -> WhatIfReport:
     """Fold a gateway's log under other rules (the payload of a rules event), and compare its breaks.
 
-    `progress` is told events done and events in all. Errors: ProjectionError where the current edition was folded by
-    another version; DatabaseError where the database failed (what was begun is removed).
+    `progress` is told events done and events in all. `pages` has the archive of a log that has one.
+    Errors: ProjectionError where the current edition was folded by another version, or events are archived;
+    DatabaseError where the database failed (what was begun is removed).
     """
     engine = create_engine(url, "recon what-if", pooled=False)
     try:
@@ -93,7 +98,7 @@ def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None =
             with engine.begin() as connection:
                 edition = new_edition(connection, gateway, "what-if")
             try:
-                return _answer(engine, gateway, edition, rules, progress)
+                return _answer(engine, gateway, edition, rules, progress, pages)
             finally:
                 delete_edition(engine, gateway, edition)
     except (SQLAlchemyError, psycopg.Error) as error:
@@ -125,10 +130,12 @@ def _recovery_of(event: Event) -> RecoveryRules:
         return RecoveryRules()
 
 
-def _answer(engine: Engine, gateway: str, edition: int, rules: bytes, progress: Progress | None) -> WhatIfReport:
+def _answer(
+    engine: Engine, gateway: str, edition: int, rules: bytes, progress: Progress | None, pages: Pages
+) -> WhatIfReport:
     # Under other rules another event may fail. It is left out of the answer only: a question changes no log.
     left_out = Refusals(VERSION)
-    reading = leaving_out(left_out, with_rules(rules))
+    reading = Reading(pages, leaving_out(left_out, with_rules(rules)))
 
     def refuse(refusal: Refusal, error: Exception) -> None:
         if left_out.of(refusal.seq) is not None:
@@ -150,15 +157,16 @@ def _compare(
     gateway: str,
     edition: int,
     working_set: WorkingSet | None,
-    reading: EventDecoder,
+    reading: Reading,
     progress: Progress | None,
 ) -> WhatIfReport:
     """Under the current edition's lock, fold the rest, and compare breaks."""
     with engine.begin() as connection:
         current = current_edition(connection, gateway)
-        seq, _, state, version = lock(connection, gateway, current)
-        if state != "current":
+        checkpoint = lock(connection, gateway, current)
+        if checkpoint.state != "current":
             raise ProjectionError(f"the current edition of gateway {gateway!r} changed meanwhile; ask again")
+        seq, version = checkpoint.seq, checkpoint.fold_version
         if version != VERSION:
             raise ProjectionError(
                 f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION};"

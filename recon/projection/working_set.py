@@ -48,6 +48,8 @@ class WorkingSet:
         """Begin at a log position of an edition."""
         self.edition = edition
         self.seq = seq
+        #: The transaction of the last save; empty before the first.
+        self.written_by = ""
         self.fold = fold
         #: The refusals of events beyond this log position.
         self.refusals = Refusals(VERSION, seq)
@@ -114,9 +116,11 @@ class WorkingSet:
             source_store.save(connection, engine.sources, book, self.edition, changes.accounts.values())
         with cursor_of(connection) as cursor:
             cursor.execute(
-                "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",
+                "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s"
+                " RETURNING xmin::text",
                 (seq, _pack(book.clock), book.gateway, self.edition),
             )
+            self.written_by = "".join(*cursor)
         self.seq = seq
         self.refusals.forget_until(seq)
         self._forget_orders()

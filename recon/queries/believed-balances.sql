@@ -1,7 +1,9 @@
 -- What did the books say was held at a time?
--- why: A figure that went out in a report is checked against what recon believed at that time.
+-- why: A figure that went out in a report is checked against what recon believed at that time. Drift is of observed_at.
 -- coverage: coverage: the state at that time; a gap means that fills of it may have come later.
-SELECT b.gateway, b.account, b.asset, b.balance, b.reported, b.drift, b.verdict, b.observed_at, c.state AS coverage
+SELECT
+    b.gateway, b.account, b.asset, b.balance, b.expected, b.reported, b.drift, b.verdict, b.observed_at,
+    c.state AS coverage
 FROM recon.balances_as_of(coalesce(CAST(:valid_at AS timestamptz), now()), CAST(:known_at AS timestamptz)) AS b
 LEFT JOIN LATERAL (
     SELECT x.state

@@ -4,7 +4,7 @@
 SELECT
     u.gateway, u.account, u.unit_kind, u.unit, u.value AS books, u.reported, u.unexplained, u.verdict, u.reason,
     c.state AS coverage
-FROM recon.units_as_of(coalesce(CAST(:valid_at AS timestamptz), now()), CAST(:known_at AS timestamptz)) AS u
+FROM recon_exact.units_as_of(coalesce(CAST(:valid_at AS timestamptz), now()), CAST(:known_at AS timestamptz)) AS u
 LEFT JOIN LATERAL (
     SELECT x.state
     FROM recon.coverage_as_of(coalesce(CAST(:valid_at AS timestamptz), now()), CAST(:known_at AS timestamptz)) AS x

@@ -1,5 +1,5 @@
 -- How much was traded, by day and symbol?
--- why: Turnover decides fee tiers, and a day without fills is itself a question.
+-- why: Turnover decides fee tiers. That of a contract follows from its terms: see fees-by-symbol.
 -- coverage: covered_share: of the day; a day that was not covered throughout may lack fills.
 SELECT
     (f.filled_at AT TIME ZONE 'UTC')::date AS day,
@@ -9,7 +9,7 @@ SELECT
     count(*) AS fills,
     sum(f.amount) FILTER (WHERE f.side = 'BUY') AS bought,
     sum(f.amount) FILTER (WHERE f.side = 'SELL') AS sold,
-    sum(f.amount * f.price) AS turnover,
+    sum(f.amount * f.price) FILTER (WHERE f.cash_asset IS NOT NULL) AS turnover,
     count(*) FILTER (WHERE NOT f.price_known) AS without_price,
     min(c.covered_share) AS covered_share
 FROM recon.fills AS f

@@ -24,7 +24,7 @@ def _entry_causes() -> tuple[str, ...]:
 ORDERS: Final = with_past(
     Read(
         name="orders",
-        select="SELECT o.* FROM recon.orders AS o",
+        select="SELECT o.* FROM recon_exact.orders AS o",
         filters={
             "gateway": "o.gateway",
             "account": "o.account",
@@ -50,7 +50,7 @@ ORDERS: Final = with_past(
 FILLS: Final = with_past(
     Read(
         name="fills",
-        select="SELECT f.* FROM recon.fills AS f",
+        select="SELECT f.* FROM recon_exact.fills AS f",
         filters={
             "gateway": "f.gateway",
             "account": "f.account",
@@ -85,7 +85,7 @@ FILLS: Final = with_past(
 ENTRIES: Final = with_past(
     Read(
         name="entries",
-        select="SELECT e.* FROM recon.entries AS e",
+        select="SELECT e.* FROM recon_exact.entries AS e",
         filters={
             "gateway": "e.gateway",
             "account": "e.account",

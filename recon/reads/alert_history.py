@@ -25,7 +25,7 @@ MAX_SIGNALS: Final = 500_000
 _SIGNALS: Final = """
     SELECT routed_at, id, kind, event, gateway, subject, case_id, seq, occurred_at AS at, account, unit_kind, unit,
            amount, amount_usd, cause, certainty, severity, actor
-    FROM recon.signals WHERE routed_at >= :since ORDER BY routed_at, number LIMIT :limit
+    FROM recon_exact.signals WHERE routed_at >= :since ORDER BY routed_at, number LIMIT :limit
 """
 _STATE: Final = """
     SELECT routed_at, state FROM recon.policy_states WHERE NOT latest AND routed_at <= :at
@@ -77,7 +77,7 @@ def signals_of_case(connection: Source, gateway: str, case_id: str) -> list[Row]
     return query_rows(
         connection,
         "SELECT s.*, a.document ->> 'detail' AS detail"
-        " FROM recon.signals AS s JOIN recon.alerts AS a USING (gateway, id)"
+        " FROM recon_exact.signals AS s JOIN recon_exact.alerts AS a USING (gateway, id)"
         " WHERE s.gateway = :gateway AND s.case_id = :case_id ORDER BY s.number",
         {"gateway": gateway, "case_id": case_id},
     )

@@ -7,13 +7,26 @@ from typing import Final
 
 from recon.alerts.policy.state import Acted, Batch, State, acted_share, decode_state
 from recon.db.source import Row, Source, query_rows
+from recon.reads.as_of import AsOf
+from recon.reads.past_views import HORIZON
 
 _MESSAGES: Final = """
     SELECT channel, state, count(*) AS messages, min(created_at) AS oldest, min(next_attempt_at) AS next_attempt_at,
            max(last_error) AS last_error
     FROM recon.deliveries WHERE state <> 'delivered' GROUP BY channel, state ORDER BY channel, state
 """
-_UNROUTED: Final = "SELECT count(*) AS unrouted FROM recon.signals WHERE routed_at IS NULL"
+_PAST_UNROUTED: Final = f"""
+    SELECT count(*) AS unrouted FROM recon_exact.signals AS s
+    WHERE s.occurred_at <= {HORIZON} AND (s.routed_at IS NULL OR s.routed_at > {HORIZON})
+"""  # noqa: S608 - ours
+_PAST_SILENCES: Final = f"""
+    SELECT s.id, s.created_at, s.until, s.gateway, s.account, s.unit, s.case_id, s.cause, s.login AS by, s.name,
+           s.authenticated, s.reason
+    FROM recon.silences AS s
+    WHERE s.created_at <= {HORIZON} AND s.until > {HORIZON} AND (s.ended_at IS NULL OR s.ended_at > {HORIZON})
+    ORDER BY s.until, s.id
+"""  # noqa: S608 - ours
+_UNROUTED: Final = "SELECT count(*) AS unrouted FROM recon_exact.signals WHERE routed_at IS NULL"
 _STATE: Final = "SELECT state FROM recon.policy_states WHERE latest"
 _SILENCES: Final = """
     SELECT id, created_at, until, gateway, account, unit, case_id, cause, login AS by, name, authenticated, reason
@@ -36,6 +49,16 @@ def pending_document(connection: Source) -> Row:
         "silences": [{**row, "of": _of(row)} for row in query_rows(connection, _SILENCES, {})],
         "weeks": [_week(book) for state in states for book in acted_share(state)],
     }
+
+
+def past_document(connection: Source, as_of: AsOf) -> Row:
+    """Return the silences that held at a past time, and how many signals the policy had not taken.
+
+    What the policy held back then is in its memory, which is not kept of each moment.
+    """
+    (unrouted,) = query_rows(connection, _PAST_UNROUTED, as_of.parameters)
+    rows = query_rows(connection, _PAST_SILENCES, as_of.parameters)
+    return {"unrouted": unrouted["unrouted"], "held": [], "silences": [{**row, "of": _of(row)} for row in rows]}
 
 
 def _held(batch: Batch) -> Row:

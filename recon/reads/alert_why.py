@@ -18,13 +18,13 @@ from recon.reads.alert_history import given_since, signals_of_case
 MAX_NAMED: Final = 5
 
 _CASES: Final = """
-    SELECT DISTINCT gateway, case_id FROM recon.signals
+    SELECT DISTINCT gateway, case_id FROM recon_exact.signals
     WHERE (starts_with(subject, :id) OR starts_with(case_id, :id) OR starts_with(id, :id))
       AND (CAST(:gateway AS text) IS NULL OR gateway = :gateway)
     ORDER BY gateway, case_id LIMIT :limit
 """
 _PENDING: Final = """
-    SELECT gateway, case_id FROM recon.breaks WHERE starts_with(id, :id) OR starts_with(case_id, :id) LIMIT 1
+    SELECT gateway, case_id FROM recon_exact.breaks WHERE starts_with(id, :id) OR starts_with(case_id, :id) LIMIT 1
 """
 #: What a step says, as a heading; and what happened, in words.
 HEADINGS: Final[Mapping[str, str]] = {
@@ -71,18 +71,42 @@ def case_named(connection: Source, start: str, gateway: str | None = None) -> tu
     raise ConfigError(f"nothing that was ever told begins with {start!r}; see `recon alerts list`")
 
 
-def why_document(connection: Source, gateway: str, case_id: str, now: datetime) -> Row:
-    """Return for a program what happened to a case, and what the policy did, in the order of time."""
+def why_document(connection: Source, gateway: str, case_id: str, now: datetime, *, past: bool = False) -> Row:
+    """Return for a program what happened to a case, and what the policy did, in the order of time.
+
+    `past`: `now` is a past time, and what happened after it is left out.
+    """
     signals = signals_of_case(connection, gateway, case_id)
+    if past:
+        signals = [_signal_then(row, now) for row in signals if _is_by(row["occurred_at"], now)]
     routed = [row["routed_at"] for row in signals if isinstance(row["routed_at"], datetime)]
     steps = _steps(connection, gateway, case_id, min(routed), now) if routed else []
     ids = sorted({step.message for step in steps if step.message is not None})
     deliveries = {(row["channel"], row["id"]): row for row in query_rows(connection, _DELIVERIES, {"ids": ids})}
+    if past:
+        steps = [step for step in steps if step.at <= now]
+        deliveries = {key: _delivery_then(row, now) for key, row in deliveries.items()}
     shown = [_signal_row(row) for row in signals]
     shown += [_step_row(step, deliveries.get((step.channel, step.message))) for step in steps]
     # What happened comes before what was done about it.
     ordered = sorted(shown, key=lambda row: (_millisecond(row["at"]), row["step"] != "signal"))
     return {"gateway": gateway, "case_id": case_id, "waiting": len(signals) - len(routed), "steps": ordered}
+
+
+def _is_by(at: object, then: datetime) -> bool:
+    return isinstance(at, datetime) and at <= then
+
+
+def _signal_then(row: Row, then: datetime) -> Row:
+    """Return a signal as it was: the policy may have taken it later."""
+    return row if _is_by(row["routed_at"], then) else {**row, "routed_at": None}
+
+
+def _delivery_then(row: Row, then: datetime) -> Row:
+    """Return a delivery as it was; how often it had been tried, and why in vain, is not kept."""
+    if _is_by(row["delivered_at"], then) or _is_by(row["failed_at"], then):
+        return row
+    return {**row, "state": "waiting", "attempts": 0, "last_error": None}
 
 
 def _millisecond(at: object) -> datetime:

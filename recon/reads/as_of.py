@@ -22,7 +22,7 @@ KNOWN: Final = "known_at"
 #: What a function of the past takes.
 ARGUMENTS: Final = "(:valid_at, :known_at)"
 #: A public view in SQL.
-_VIEW: Final = re.compile(r"\brecon\.(\w+)")
+_VIEW: Final = re.compile(r"\b(recon(?:_exact)?)\.(\w+)")
 
 
 class AsOf(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ def of_texts(valid: str | None, known: str | None, now: datetime, names: tuple[s
 
 def function_of(sql: str) -> str:
     """Return SQL with each public view replaced by its function of the past."""
-    return _VIEW.sub(rf"recon.\1_as_of{ARGUMENTS}", sql)
+    return _VIEW.sub(rf"\1.\2_as_of{ARGUMENTS}", sql)
 
 
 def _time(text: str | None, name: str, now: datetime) -> datetime | None:

@@ -14,7 +14,7 @@ _BOOKS: Final = """
     SELECT g.name, k.seq, g.head_seq, g.fold_version, e.digest, e.recorded_at
     FROM recon.gateways AS g
     CROSS JOIN LATERAL (SELECT {seq} AS seq FROM (VALUES (1)) AS one) AS k
-    LEFT JOIN recon.events AS e ON e.gateway = g.name AND e.seq = k.seq
+    LEFT JOIN LATERAL recon.log_at(g.name, k.seq) AS e ON true
     WHERE CAST(:gateway AS text) IS NULL OR g.name = :gateway
     ORDER BY g.name
 """

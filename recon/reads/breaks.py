@@ -27,7 +27,7 @@ _FILTERS: Final = {
 _NOT_KEPT: Final = ("certainty", "severity", "who")
 _PAST_FILTERS: Final = {name: column for name, column in _FILTERS.items() if name not in _NOT_KEPT}
 #: Breaks as they were, in the place of the view of all, and of the view of open ones.
-_PAST: Final = f"recon.breaks_as_of{ARGUMENTS}"
+_PAST: Final = f"recon_exact.breaks_as_of{ARGUMENTS}"
 _IS_OPEN: Final = "b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted')"
 _ORDER: Final = "b.opened_at, b.gateway, b.id"
 
@@ -41,8 +41,14 @@ def _breaks(view: str, filters: Mapping[str, str], *, always: str = "", past: Re
     )
 
 
-OPEN_BREAKS: Final = _breaks("recon.open_breaks", _FILTERS, past=_breaks(_PAST, _PAST_FILTERS, always=_IS_OPEN))
-ALL_BREAKS: Final = _breaks("recon.breaks", _FILTERS, past=_breaks(_PAST, _PAST_FILTERS))
+OPEN_BREAKS: Final = _breaks("recon_exact.open_breaks", _FILTERS, past=_breaks(_PAST, _PAST_FILTERS, always=_IS_OPEN))
+ALL_BREAKS: Final = _breaks("recon_exact.breaks", _FILTERS, past=_breaks(_PAST, _PAST_FILTERS))
+
+#: What a person sees of the breaks of cases when they decide: all of them, also those that are over.
+SHOWN_BREAKS: Final = """
+SELECT b.id, b.case_id, b.gateway, b.account, b.unit, b.state, b.cause, b.amount, b.assignee, b.accepted_until,
+       b.proposal, b.until_seq
+FROM recon_exact.breaks AS b WHERE b.case_id = ANY(CAST(:cases AS text[])) ORDER BY b.gateway, b.case_id, b.id"""
 
 #: Of a case its legs: the open ones, or where it is over, all. Shown first is what needs somebody, by worth.
 _CASES: Final = """
@@ -102,11 +108,14 @@ def _cases(view: str, filters: Mapping[str, str], order: str, past: Read | None 
 
 
 OPEN_CASES: Final = _cases(
-    "recon.open_breaks",
+    "recon_exact.open_breaks",
     _FILTERS,
     _CASES_ORDER,
     _cases(_PAST_LEGS.format(past=_PAST, where=f"WHERE {_IS_OPEN}"), _PAST_FILTERS, _CASES_ORDER),
 )
 ALL_CASES: Final = _cases(
-    "recon.breaks", _FILTERS, _OVER_ORDER, _cases(_PAST_LEGS.format(past=_PAST, where=""), _PAST_FILTERS, _OVER_ORDER)
+    "recon_exact.breaks",
+    _FILTERS,
+    _OVER_ORDER,
+    _cases(_PAST_LEGS.format(past=_PAST, where=""), _PAST_FILTERS, _OVER_ORDER),
 )

@@ -13,7 +13,17 @@ from typing import Final, cast
 import msgspec
 
 from recon.closing.calendar import calendar_of
-from recon.closing.closing import AccountFacts, BusinessDay, Closing, Known, business_day, close, closing_of
+from recon.closing.closing import (
+    LASTS_SINCE,
+    VERSION,
+    AccountFacts,
+    BusinessDay,
+    Closing,
+    Known,
+    business_day,
+    close,
+    closing_of,
+)
 from recon.closing.coverage import CoverageStretch
 from recon.closing.difference import Difference, differences
 from recon.closing.document import JSON, digest_of
@@ -29,9 +39,10 @@ from recon.reconciliation.model.lifecycle import ACTIVE
 MAX_LISTED: Final = 1000
 
 _KNOWN: Final = """
-SELECT e.seq, e.digest, e.recorded_at
+SELECT s.seq, e.digest, e.recorded_at
 FROM recon.gateways AS g
-JOIN recon.events AS e ON e.gateway = g.name AND e.seq = coalesce(CAST(:seq AS bigint), g.projected_seq)
+CROSS JOIN LATERAL (VALUES (coalesce(CAST(:seq AS bigint), g.projected_seq))) AS s (seq)
+JOIN LATERAL recon.log_at(g.name, s.seq) AS e ON e.digest IS NOT NULL
 WHERE g.name = :gateway"""
 _ACCOUNTS: Final = """
 SELECT a.gateway, a.account
@@ -43,26 +54,27 @@ ORDER BY a.gateway, a.account"""
 _UNITS: Final = """
 WITH units AS (
     SELECT e.unit_kind, e.unit
-    FROM recon.entries AS e
+    FROM recon_exact.entries AS e
     WHERE e.gateway = :gateway AND e.account = :account AND e.seq <= :known AND e.occurred_at < :cut_off
     UNION
     SELECT o.unit_kind, o.unit
-    FROM recon.observations AS o
+    FROM recon_exact.observations AS o
     WHERE o.gateway = :gateway AND o.account = :account AND o.judged_seq <= :known AND o.at < :cut_off
 ), observed AS (
     SELECT u.unit_kind, u.unit, o.at, o.seq, o.reported, o.expected, o.explained, o.verdict, o.judged_seq
     FROM units AS u
     LEFT JOIN LATERAL (
         SELECT x.at, x.seq, x.reported, x.expected, x.explained, x.verdict, x.judged_seq
-        FROM recon.observations AS x
+        FROM recon_exact.observations AS x
         WHERE x.gateway = :gateway AND x.account = :account AND x.unit_kind = u.unit_kind AND x.unit = u.unit
-          AND x.judged_seq <= :known
+          -- The last row of a minute is kept by the event after the one that it was judged at.
+          AND CASE WHEN x.last_of_minute THEN :lasts AND x.judged_seq < :known ELSE x.judged_seq <= :known END
           AND x.at < :cut_off + CAST(:window AS interval)
           AND (
               x.at < :cut_off
               OR NOT EXISTS (
                   SELECT
-                  FROM recon.entries AS y
+                  FROM recon_exact.entries AS y
                   WHERE y.gateway = :gateway AND y.account = :account
                     AND y.unit_kind = u.unit_kind AND y.unit = u.unit
                     AND y.seq <= :known AND y.occurred_at >= :cut_off AND y.occurred_at <= x.at
@@ -82,15 +94,15 @@ SELECT
     ) AS near,
     sum(e.amount) FILTER (WHERE e.seq > o.judged_seq AND e.occurred_at > o.at) AS after
 FROM observed AS o
-LEFT JOIN recon.entries AS e
+LEFT JOIN recon_exact.entries AS e
     ON e.gateway = :gateway AND e.account = :account AND e.unit_kind = o.unit_kind AND e.unit = o.unit
     AND e.seq <= :known AND e.occurred_at < :cut_off
 GROUP BY o.unit_kind, o.unit, o.at, o.seq, o.reported, o.expected, o.explained, o.verdict, e.cause
 ORDER BY o.unit_kind, o.unit, e.cause"""
 _BREAKS: Final = """
 SELECT b.id, b.unit_kind, b.unit, b.origin_at, h.cause, h.state, h.amount, h.at
-FROM recon.breaks AS b
-JOIN recon.break_history AS h ON h.gateway = b.gateway AND h.id = b.id AND h.seq <= :known
+FROM recon_exact.breaks AS b
+JOIN recon_exact.break_history AS h ON h.gateway = b.gateway AND h.id = b.id AND h.seq <= :known
 WHERE b.gateway = :gateway AND b.account = :account AND b.origin_at < :cut_off
   AND (b.closed_at IS NULL OR b.closed_at >= least(CAST(:cut_off AS timestamptz), CAST(:known_at AS timestamptz)))
 ORDER BY b.id, h.seq, h.number"""
@@ -99,7 +111,7 @@ _SOURCES: Final = """
 SELECT DISTINCT ON (c.unit_kind, c.unit) c.unit_kind, c.unit, c.source, c.at
 FROM (
     SELECT DISTINCT ON (x.unit_kind, x.unit, x.source) x.unit_kind, x.unit, x.source, x.at, x.verdict
-    FROM recon.source_checks AS x
+    FROM recon_exact.source_checks AS x
     WHERE x.gateway = :gateway AND x.account = :account AND x.judged_seq <= :known
       AND x.at > :opens_at AND x.at <= :cut_off
     ORDER BY x.unit_kind, x.unit, x.source, x.at DESC, x.seq DESC, x.number DESC
@@ -231,20 +243,27 @@ def read_closes(
 def _of_account(source: Source, account: str, day: date, rules: Rules, known: Known) -> AccountClose:
     closing = compute(source, account, day, rules, known)
     last = next(iter(signed_closes(source, gateway=known.gateway, accounts=[account], day=day, limit=1)), None)
-    return AccountClose(closing, last, [] if last is None else differences(last.closing, closing))
+    differs = [] if last is None else differences(last.closing, closing)
+    if differs and last is not None and last.closing.version != closing.version:
+        # What is computed in another way since then restates nothing.
+        as_then = compute(source, account, day, rules, known, last.closing.version)
+        differs = differs if differences(last.closing, as_then) else []
+    return AccountClose(closing, last, differs)
 
 
-def compute(source: Source, account: str, day: date, rules: Rules, known: Known) -> Closing:
-    """Return the closing of an account's business day as known at a log position."""
+def compute(source: Source, account: str, day: date, rules: Rules, known: Known, version: int = VERSION) -> Closing:
+    """Return the closing of an account's business day as known at a log position, as a version computes it."""
     own = rules.of(account)
     of = business_day(own, day)
-    return close(account, of, own, known, _facts(source, account, of, known, own.settlement_window_us))
+    facts = _facts(source, account, of, known, own.settlement_window_us, lasts=version >= LASTS_SINCE)
+    return close(account, of, own, known, facts, version)
 
 
 def recompute(source: Source, signed: Closing) -> Closing:
     """Return a signed closing computed again, from the log up to the position that it was signed at."""
     known = known_at(source, signed.gateway, signed.known_seq)
-    return compute(source, signed.account, signed.day, rules_in_force(source, signed.gateway, known.seq), known)
+    rules = rules_in_force(source, signed.gateway, known.seq)
+    return compute(source, signed.account, signed.day, rules, known, signed.version)
 
 
 def signed_closes(
@@ -275,7 +294,7 @@ def verify(source: Source, signed: Signed) -> str | None:
     return f"computed again it has the digest {again.digest[:10]}, not {digest[:10]}: {what} differs"
 
 
-def _facts(source: Source, account: str, of: BusinessDay, known: Known, window_us: int) -> AccountFacts:
+def _facts(source: Source, account: str, of: BusinessDay, known: Known, window_us: int, *, lasts: bool) -> AccountFacts:
     scope = {
         "gateway": known.gateway,
         "account": account,
@@ -283,7 +302,7 @@ def _facts(source: Source, account: str, of: BusinessDay, known: Known, window_u
         "opens_at": of.opens_at,
         "cut_off": of.cut_off,
     }
-    windowed = {**scope, "window": timedelta(microseconds=window_us)}
+    windowed = {**scope, "window": timedelta(microseconds=window_us), "lasts": lasts}
     breaks = {name: scope[name] for name in ("gateway", "account", "known", "cut_off")} | {"known_at": known.at}
     sources = {(row["unit_kind"], row["unit"]): row for row in query_rows(source, _SOURCES, scope)}
     return AccountFacts(

@@ -31,11 +31,12 @@ _GATEWAYS: Final = """
                         ': ', 'it is ' || g.state, nullif(nullif(g.reason, ''), g.state), nullif(g.detail, ''))
                 WHEN g.state <> 'connected' THEN 'it is ' || g.state
                 WHEN n.recorded_at < now() - :behind
-                    THEN format('the books are %s events behind the log', g.lag_events)
+                    THEN format('the books are %s event%s behind the log', g.lag_events,
+                                CASE WHEN g.lag_events > 1 THEN 's' END)
            END AS reason,
            CASE WHEN n.recorded_at < now() - :behind THEN n.recorded_at END AS behind_since
     FROM recon.gateways AS g
-    LEFT JOIN recon.events AS n ON g.lag_events > 0 AND n.gateway = g.name AND n.seq = g.projected_seq + 1
+    LEFT JOIN LATERAL recon.log_at(g.name, g.projected_seq + 1) AS n ON g.lag_events > 0
     ORDER BY g.name
 """
 # By log time: how far the log itself has come is what the query above tells.

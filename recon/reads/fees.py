@@ -8,7 +8,7 @@ from recon.reads.read import Read
 
 FEES: Final = Read(
     name="fees",
-    select="SELECT r.* FROM recon.fees_learned AS r",
+    select="SELECT r.* FROM recon_exact.fees_learned AS r",
     filters={
         "gateway": "r.gateway",
         "account": "r.account",

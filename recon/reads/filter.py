@@ -65,10 +65,8 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def singles(self, of: str, *names: str) -> dict[str, str | None]:
         """Return the one value of each of these names, for a list that takes no other. Errors: ConfigError."""
+        self.check_names(names, of)
         for name, values in self.given.items():
-            if name not in names:
-                by = f", only by {listed(sorted(names))}" if names else ""
-                raise ConfigError(f"{of} cannot be narrowed by {name}{by}")
             if len(values) > 1:
                 raise ConfigError(f"{of} can be of one {name}, or of all; {len(values)} are given")
         return {name: self.one(name) for name in names}
@@ -106,6 +104,18 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
                 parts.append(column.replace(VALUES, named) if VALUES in column else f"{column} = ANY({named})")
                 parameters[name] = list(values)
         return Condition(" AND ".join(parts) or "true", parameters)
+
+    def check_names(self, known: Collection[str], of: str) -> None:
+        """Refuse a name that a list does not have. Errors: ConfigError."""
+        for name in self.given:
+            if name not in known:
+                names = sorted(each for each in NAMES if each in known)
+                by = f", only by {listed(names)}" if names else ""
+                raise ConfigError(f"{of} cannot be narrowed by {name}{by}")
+
+    def keeps(self, row: Mapping[str, object], known: Collection[str]) -> bool:
+        """True if a row has one of the values of each name, as text; a name that its list lacks does not matter."""
+        return all(str(row.get(name)) in values for name, values in self.given.items() if name in known)
 
     def check_words(self, names: Mapping[str, Callable[[], Collection[str]]] | None = None) -> None:
         """Refuse a value that its name never has, where the values are fixed words. Errors: ConfigError.

@@ -52,6 +52,7 @@ ADVICE: Final = {
     "rest_differs": "look at the unit's stream: REST and the stream tell different amounts",
     "comparison_failed": "a defect of recon: report the message; the unit is set aside until then",
     "rounding_budget": "look at the unit's quantum in the settings: it rounds more than that explains",
+    "not_held": "nothing to do: the books are exact; other programs find the digits in column exact",
     "fee_changed": "nothing to do if the venue changed your rate; see recon fees",
     "fee_asset": "nothing to do if the venue takes fees in that asset; see recon fees",
     # Facts and statements.
@@ -80,13 +81,14 @@ ADVICE: Final = {
     "clock_jumped": "check the time service of that machine",
     "rest_failed": "see recon coverage: what is open, and how to settle it",
 }  # fmt: skip
+_OVER: Final = "nothing to do: this is over"
 #: What to do about a kind that the table does not have: a log may hold those of a later version.
 _UNKNOWN: Final = "look at the event"
 
 
-def advice_on(kind: str) -> str:
+def advice_on(kind: str, *, over: bool = False) -> str:
     """Return what to do about a kind of finding."""
-    return ADVICE.get(kind, _UNKNOWN)
+    return _OVER if over else ADVICE.get(kind, _UNKNOWN)
 
 
 def needs_nobody(kind: str) -> bool:

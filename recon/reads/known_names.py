@@ -20,8 +20,8 @@ _SCOPES: Final = {
     """,
     "unit": """
         SELECT u.name FROM (
-            SELECT b.gateway, b.account, b.asset AS name FROM recon.balances AS b
-            UNION SELECT p.gateway, p.account, p.symbol FROM recon.positions AS p
+            SELECT b.gateway, b.account, b.asset AS name FROM recon_exact.balances AS b
+            UNION SELECT p.gateway, p.account, p.symbol FROM recon_exact.positions AS p
         ) AS u
         WHERE (CAST(:gateway AS text[]) IS NULL OR u.gateway = ANY(:gateway))
           AND (CAST(:account AS text[]) IS NULL OR u.account = ANY(:account))
@@ -74,7 +74,9 @@ def check_cause(name: str) -> None:
 
 
 def _is_of_a_break(source: Source, unit: str) -> bool:
-    return bool(query_rows(source, "SELECT 1 AS found FROM recon.breaks WHERE unit = :unit LIMIT 1", {"unit": unit}))
+    return bool(
+        query_rows(source, "SELECT 1 AS found FROM recon_exact.breaks WHERE unit = :unit LIMIT 1", {"unit": unit})
+    )
 
 
 def _place(name: str, scope: Mapping[str, list[str] | None]) -> str:

@@ -24,6 +24,7 @@ from recon.reads.breaks import OPEN_CASES
 from recon.reads.currency import Stale
 from recon.reads.filter import Filter
 from recon.reads.finding_advice import advice_on, needs_nobody
+from recon.reads.findings import OVER
 from recon.reads.rules_in_force import WAITING, rules_of
 from recon.reads.unit_advice import advise
 from recon.reads.waiting_facts import approval_command, waiting_groups
@@ -35,7 +36,7 @@ Kind: TypeAlias = Literal["stale", "to approve", "take up", "not covered", "set 
 NEWS: Final = timedelta(days=1)
 #: Findings of a state that may be over by now: while it lasts, another need tells of it, with its own command. An
 #: asset without a balance row is a unit to set up, or a break.
-_TOLD_ELSEWHERE: Final = ("fact_waits", "rules_wait", "event_refused", "opening_uncertain", "unmapped")
+TOLD_ELSEWHERE: Final = ("fact_waits", "rules_wait", "event_refused", "opening_uncertain", "unmapped")
 
 _PROPOSALS: Final = """
     SELECT b.gateway, (b.proposal ->> 'seq')::bigint AS seq, min(b.proposal ->> 'login') AS login,
@@ -46,7 +47,7 @@ _PROPOSALS: Final = """
            string_agg(DISTINCT b.account, ', ') AS account,
            CASE WHEN count(*) = count(b.amount_usd) THEN sum(abs(b.amount_usd)) END AS usd,
            min(coalesce(b.origin_at, b.opened_at)) AS since
-    FROM recon.open_breaks AS b
+    FROM recon_exact.open_breaks AS b
     WHERE b.state = 'proposed' AND (CAST(:gateway AS text) IS NULL OR b.gateway = :gateway)
     GROUP BY b.gateway, b.proposal ->> 'seq' ORDER BY usd DESC NULLS FIRST, since, b.gateway, seq
 """
@@ -58,18 +59,21 @@ _UNACCOUNTED: Final = """
 _NOT_JUDGED: Final = """
     SELECT u.* FROM (
         SELECT b.gateway, b.account, b.asset, b.asset_coinapi, b.reported, b.verdict, b.reason, 'asset' AS kind
-        FROM recon.balances AS b
+        FROM recon_exact.balances AS b
         UNION ALL
-        SELECT p.gateway, p.account, p.symbol, NULL, p.reported, p.verdict, p.reason, 'symbol' FROM recon.positions AS p
+        SELECT p.gateway, p.account, p.symbol, NULL, p.reported, p.verdict, p.reason, 'symbol'
+        FROM recon_exact.positions AS p
     ) AS u
     WHERE (CAST(:gateway AS text) IS NULL OR u.gateway = :gateway) ORDER BY u.gateway, u.account, u.kind, u.asset
 """
-_FINDINGS: Final = """
+_FINDINGS: Final = f"""
     SELECT f.gateway, f.kind, count(*) AS findings, max(f.seq) AS seq, max(x.recorded_at) AS at
     FROM recon.findings AS f JOIN recon.events AS x ON (x.gateway, x.seq) = (f.gateway, f.seq)
     WHERE x.recorded_at >= :since AND (CAST(:gateway AS text) IS NULL OR f.gateway = :gateway)
+      -- What is over is no news.
+      AND NOT {OVER}
     GROUP BY f.gateway, f.kind ORDER BY max(x.recorded_at) DESC, f.gateway, f.kind
-"""
+"""  # noqa: S608 - our own
 _REFUSED: Final = """
     SELECT f.gateway, count(*) AS events, max(f.seq) AS seq FROM recon.findings AS f
     WHERE f.kind = 'event_refused' AND (CAST(:gateway AS text) IS NULL OR f.gateway = :gateway)
@@ -137,7 +141,7 @@ def _case(row: Row, short: dict[str, str], need: str) -> Need:
     command = shell("recon", "break", "assign", "--case", start, "--to", "WHO")
     return Need(
         kind="take up",
-        what=f"{_amounts(row)} {_text(row['cause'])}, {_text(row['account'])}",
+        what=f"{amounts_said(row)} {_text(row['cause'])}, {_text(row['account'])}",
         usd=_usd(row["amount_usd"]),
         priced=True,
         since=_time(row["since"]),
@@ -156,7 +160,7 @@ def _proposals(source: Source, asked: dict[str, str | None]) -> Iterator[Need]:
         others = f" and {len(cases) - 1} more cases" if len(cases) > 1 else ""
         yield Need(
             kind="to approve",
-            what=f"{_amounts(row)} {what}, {_text(row['account'])}{others}",
+            what=f"{amounts_said(row)} {what}, {_text(row['account'])}{others}",
             usd=_usd(row["usd"]),
             priced=True,
             since=_time(row["since"]),
@@ -259,7 +263,7 @@ def _look_at(source: Source, asked: dict[str, str | None], now: datetime) -> Ite
         )
     for row in query_rows(source, _FINDINGS, {**asked, "since": now - NEWS}):
         kind = str(row["kind"])
-        if not needs_nobody(kind) and kind not in _TOLD_ELSEWHERE:
+        if not needs_nobody(kind) and kind not in TOLD_ELSEWHERE:
             findings = counted(int(str(row["findings"])), "finding")
             yield Need(
                 kind="look at",
@@ -278,7 +282,7 @@ def _look_at(source: Source, asked: dict[str, str | None], now: datetime) -> Ite
         )
 
 
-def _amounts(row: Row) -> str:
+def amounts_said(row: Row) -> str:
     """Return the amounts of a case: `+0.200 ETH, -600.00800 USDT`."""
     pairs = zip(_list(row["amounts"]), _list(row["units"]), strict=True)
     parts = []

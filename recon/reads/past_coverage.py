@@ -1,6 +1,6 @@
-"""The coverage of accounts as of a past time: their state of then, shares, and stretches.
+"""The coverage of accounts as of a past time: their state of then, shares, stretches, and the gaps that these make.
 
-What became of a gap, and what is asked on its account, is known of now alone.
+What the backfill found of a gap, and what is asked on its account, is known of now alone.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from typing import Final, NamedTuple
 
 from recon.db.source import Row, Source, query_rows
 from recon.display.strip import Stretch
+from recon.reads import gaps
 from recon.reads.as_of import ARGUMENTS, AsOf
 from recon.reads.coverage import PARTS, listed, place_of, with_shares
 from recon.reads.currency import SIGN_OF_LIFE
+from recon.reads.gaps import CoverageRows
 
 # The log ended with what was known then.
 _STRETCHES: Final = PARTS.format(
     coverage=f"(SELECT c.*, NULL AS recovery FROM recon.coverage_as_of{ARGUMENTS} AS c)",  # noqa: S608 - our own
     gateways="(SELECT l.gateway AS name, e.recorded_at AS last_event_at FROM recon.log_as_of(:now) AS l"
-    " JOIN recon.events AS e ON e.gateway = l.gateway AND e.seq = l.seq)",
+    " JOIN LATERAL recon.log_at(l.gateway, l.seq) AS e ON e.recorded_at IS NOT NULL)",
 )
 # Each account by the last stretch that had begun; what only now is known of it is empty.
 _ACCOUNTS: Final = f"""
@@ -61,11 +63,13 @@ def read_past_coverage(
     within = _STRETCHES.format(where=where)
     accounts = query_rows(source, _ACCOUNTS.format(where=where), given)
     stretches = listed(source, within, {**given, **times})
+    uncovered = [row for row in stretches if row["state"] != "covered"]
+    rows = CoverageRows(accounts, uncovered, [])
     document = {
         "gateways": [],
         "accounts": with_shares(source, accounts, within, {**given, **times}),
-        "gaps": [],
-        "stretches": [row for row in stretches if every or row["state"] != "covered"],
+        "gaps": gaps.gaps(rows, since=since, now=until, every=False),
+        "stretches": stretches if every else uncovered,
         "open_questions": [],
     }
     return PastCoverage(document, _strips(stretches, until))

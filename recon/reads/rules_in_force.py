@@ -21,24 +21,11 @@ _END: Final = 2**63 - 1
 def rules_of(connection: Source, gateway: str, known_seq: int = _END) -> list[Row]:
     """Return the rules of a gateway that are in force at a log position, and the proposed ones that wait, if any."""
     key = {"gateway": gateway, "known": known_seq}
-    logged = query_rows(
-        connection,
-        "SELECT seq, recorded_at AS at, encode(sha256(raw), 'hex') AS digest, 'rules' AS kind, NULL AS looser"
-        " FROM recon.events WHERE gateway = :gateway AND kind = 'rules' AND seq <= :known ORDER BY seq DESC LIMIT 1",
-        key,
-    )
-    findings = query_rows(
-        connection,
-        "SELECT f.seq, e.recorded_at AS at, f.about AS digest, f.kind, f.message AS looser FROM recon.findings AS f"
-        " JOIN recon.events AS e ON e.gateway = f.gateway AND e.seq = f.seq WHERE f.gateway = :gateway"
-        " AND f.seq <= :known AND f.kind IN ('rules_wait', 'rules_approved', 'rules_rejected')"
-        " ORDER BY f.seq, f.number",
-        key,
-    )
+    logged = query_rows(connection, "SELECT * FROM recon.rules_logged(:gateway, :known)", key)
     # In the order of the log: rules that come into force replace the old ones and any that wait.
     force: Row | None = None
     waits: Row | None = None
-    for row in sorted([*logged, *findings], key=lambda row: int(str(row["seq"]))):
+    for row in sorted(logged, key=lambda row: int(str(row["seq"]))):
         if row["kind"] == "rules_wait":
             waits = row
         elif row["kind"] == "rules_approved":
@@ -60,10 +47,13 @@ def rules_of(connection: Source, gateway: str, known_seq: int = _END) -> list[Ro
 
 
 def document_of(connection: Source, row: Row) -> bytes:
-    """Return the document of rules of a row of `rules_of`, exactly as it is in the log."""
+    """Return the document of rules of a row of `rules_of`, exactly as it is in the log.
+
+    A limited login is shown its own accounts alone.
+    """
     (event,) = query_rows(
         connection,
-        "SELECT raw FROM recon.events WHERE gateway = :gateway AND seq = :seq",
+        "SELECT recon.rules_document(:gateway, :seq) AS raw",
         {"gateway": row["gateway"], "seq": row["seq"]},
     )
     raw = event["raw"]

@@ -13,7 +13,7 @@ SOURCES: Final = Read(
     select="""
 SELECT s.gateway, s.account, s.unit_kind, s.unit, s.source, s.at, s.reported, s.expected, s.drift, s.verdict, s.reason,
        s.break_id, s.seq, s.number, s.recorded_at, s.judged_seq, s.told_unit, s.absent, s.external_id
-FROM recon.source_checks AS s""",
+FROM recon_exact.source_checks AS s""",
     filters={
         **{name: f"s.{name}" for name in ("gateway", "account", "unit", "verdict")},
         "kind": "s.source",

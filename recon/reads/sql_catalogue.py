@@ -23,12 +23,19 @@ _COLUMNS: Final = """
     WHERE n.nspname = 'recon' AND c.relkind IN ('v', 'm')
     UNION ALL
     SELECT 'function', p.proname, obj_description(p.oid, 'pg_proc'), pg_get_function_arguments(p.oid),
-           coalesce(o.name, ''), coalesce(format_type(o.type, NULL), pg_get_function_result(p.oid)), NULL,
+           coalesce(o.name, ''),
+           -- Of a domain the type that programs see.
+           coalesce(
+               CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(t.oid, NULL) END,
+               pg_get_function_result(p.oid)
+           ),
+           NULL,
            coalesce(o.place, 0)
     FROM pg_proc AS p
     JOIN pg_namespace AS n ON n.oid = p.pronamespace
     LEFT JOIN LATERAL unnest(p.proargnames, p.proallargtypes, p.proargmodes) WITH ORDINALITY
         AS o (name, type, mode, place) ON o.mode = 't'
+    LEFT JOIN pg_type AS t ON t.oid = o.type
     WHERE n.nspname = 'recon'
     ORDER BY kind DESC, name, arguments, place
 """

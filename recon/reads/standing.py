@@ -26,8 +26,8 @@ _ACCOUNTS: Final = """
 """
 _UNITS: Final = """
     SELECT u.verdict, count(*) AS units FROM (
-        SELECT b.gateway, b.verdict FROM recon.balances AS b
-        UNION ALL SELECT p.gateway, p.verdict FROM recon.positions AS p
+        SELECT b.gateway, b.verdict FROM recon_exact.balances AS b
+        UNION ALL SELECT p.gateway, p.verdict FROM recon_exact.positions AS p
     ) AS u
     WHERE CAST(:gateway AS text) IS NULL OR u.gateway = :gateway GROUP BY u.verdict
 """
@@ -37,7 +37,7 @@ _CASES: Final = """
            min(coalesce(b.origin_at, b.opened_at)) FILTER (WHERE b.closed_at IS NULL) AS oldest,
            count(DISTINCT b.case_id) FILTER (WHERE b.state = 'cleared' AND b.closed_at >= :today) AS cleared,
            sum(abs(b.amount_usd)) FILTER (WHERE b.closed_at IS NULL) AS usd
-    FROM recon.breaks AS b WHERE CAST(:gateway AS text) IS NULL OR b.gateway = :gateway
+    FROM recon_exact.breaks AS b WHERE CAST(:gateway AS text) IS NULL OR b.gateway = :gateway
 """
 _ALERTS: Final = """
     SELECT count(*) FILTER (WHERE d.state = 'delivered' AND d.delivered_at >= :recent) AS sent,

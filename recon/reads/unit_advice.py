@@ -28,10 +28,30 @@ class UnitAdvice(NamedTuple):
     add: Sequence[str] = ()
 
 
+#: What is said of a unit of a past time, by what `units_as_of` says of it; why it was not judged is kept of now alone.
+_PAST: Final = {
+    "before the opening": "its books had not begun: they begin with an opening after this time",
+    "nothing was known of it by then": "nothing was booked of it by then",
+    "never reported by then": "no report of it had come by then",
+}
+_NOT_JUDGED: Final = "shown, not judged; why is known of now alone"
+
+
+def advise_then(row: Row) -> UnitAdvice | None:
+    """Return what to say of a unit of a past time that was not judged; None for one that was.
+
+    What can be added to the settings is a question of now.
+    """
+    if row["verdict"] == "unmodelled":
+        return UnitAdvice(_NOT_JUDGED)
+    reason = str(row.get("reason") or "")
+    return UnitAdvice(_PAST.get(reason, reason)) if reason and row["verdict"] in {"unobserved", "stale"} else None
+
+
 def advise(row: Row, account_rows: Sequence[Row], unit: str = "asset") -> UnitAdvice | None:
     """Return what to say of a unit that is not judged; None for one that is.
 
-    `account_rows` are the units of its kind in its account, `unit` the key of their codes.
+    `account_rows` are all units of its kind in its account, first those that are shown; `unit` is the key of codes.
     """
     verdict, reason = row["verdict"], str(row.get("reason") or "")
     taken_for = _TAKEN_FOR.fullmatch(reason)

@@ -16,14 +16,14 @@ _FILTERS: Final = {
 #: The open cases of a unit.
 _CASES: Final = """(
         SELECT array_agg(DISTINCT b.case_id)
-        FROM recon.open_breaks AS b
+        FROM recon_exact.open_breaks AS b
         WHERE (b.gateway, b.account, b.unit_kind, b.unit) = (u.gateway, u.account, '{kind}', u.{unit})
     ) AS cases"""
 
 BALANCES: Final = with_past(
     Read(
         name="balances",
-        select="SELECT u.* FROM recon.balances AS u",
+        select="SELECT u.* FROM recon_exact.balances AS u",
         filters={**_FILTERS, "unit": "u.asset"},
         order="u.gateway, u.account, u.asset",
     )
@@ -31,7 +31,7 @@ BALANCES: Final = with_past(
 POSITIONS: Final = with_past(
     Read(
         name="positions",
-        select="SELECT u.* FROM recon.positions AS u",
+        select="SELECT u.* FROM recon_exact.positions AS u",
         filters={**_FILTERS, "unit": "u.symbol"},
         order="u.gateway, u.account, u.symbol",
     )
@@ -45,7 +45,7 @@ SELECT
     u.*,
     CASE WHEN u.drift <> 0 THEN u.drift * u.rate_usd END AS drift_usd,
     {_CASES.format(kind="asset", unit="asset")}
-FROM recon.balances AS u""",  # noqa: S608 - names of our own
+FROM recon_exact.balances AS u""",  # noqa: S608 - names of our own
     filters=BALANCES.filters,
     order=BALANCES.order,
     past=BALANCES.past,
@@ -56,7 +56,7 @@ SHOWN_POSITIONS: Final = Read(
 SELECT
     u.*,
     {_CASES.format(kind="contract", unit="symbol")}
-FROM recon.positions AS u""",  # noqa: S608 - names of our own
+FROM recon_exact.positions AS u""",  # noqa: S608 - names of our own
     filters=POSITIONS.filters,
     order=POSITIONS.order,
     past=POSITIONS.past,

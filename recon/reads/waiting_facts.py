@@ -16,7 +16,7 @@ from recon.db.source import Row, Source, query_rows
 from recon.exact import ZERO
 
 _WAITING: Final = """
-    SELECT * FROM recon.waiting_facts AS w
+    SELECT * FROM recon_exact.waiting_facts AS w
     WHERE CAST(:gateway AS text) IS NULL OR w.gateway = :gateway ORDER BY w.gateway, w.seq
 """
 #: Characters of a digest that a person types.

@@ -108,10 +108,10 @@ class Reconciler:
                 self._contain(state, at, self._add_leg, state, leg, at)
 
     def _add_leg(self, state: UnitState, leg: Leg, at: LogTime) -> None:
-        comparison, trellis = self.comparison_of(state), self.trellises.of(state.unit.account)
+        key, trellis, comparison = state.key, self.trellises.of(state.key[0]), self.comparisons[state.key]
         if taken_back.may_take(comparison, leg) and taken_back.is_taken(self._context(state, at), leg):
             return
-        self.trellises.begin(trellis, state).add_leg(state.key, leg, at.us)
+        self.trellises.begin(trellis, state).add_leg(key, leg, at.us)
 
     def on_parts(self, parts: Iterable[FillPart], at: LogTime) -> None:
         """Take parts of fills that were told in one; a defect in one concerns its base unit."""
@@ -201,12 +201,17 @@ class Reconciler:
         """Keep, at the end of an event, what it changed of how units are judged (semantics 7.7)."""
         while self._touched:  # a defect that shows here sets its unit aside, which is kept too
             key, state = self._touched.popitem()
-            aside = self.comparisons[key].set_aside
-            self._keep(state, at) if aside else self._contain(state, at, self._keep, state, at)
+            aside, given = self.comparisons[key].set_aside, (state, at, histories.keep)
+            self._keep(*given) if aside else self._contain(state, at, self._keep, *given)
 
-    def _keep(self, state: UnitState, at: LogTime) -> None:
+    def end_minute(self, at: LogTime) -> None:
+        """Keep the last observation of each unit in the minute whose last event was `at` (semantics 7.7)."""
+        for key in [key for key, comparison in self.comparisons.items() if histories.is_unkept(comparison)]:
+            self._contain(self.ledger.units[key], at, self._keep, self.ledger.units[key], at, histories.keep_last)
+
+    def _keep(self, state: UnitState, at: LogTime, keep: histories.Keep) -> None:
         unit, name = state.unit, state.unit.account
-        found = histories.keep(unit, self.comparisons[state.key], self.ledger.accounts[name], self.trellises[name], at)
+        found = keep(unit, self.comparisons[state.key], self.ledger.accounts[name], self.trellises[name], at)
         if found is not None:
             self.judged.append(found)
             self.changed[state.key] = state
@@ -277,8 +282,7 @@ class Reconciler:
 
     def on_modelling_changed(self, state: UnitState) -> None:
         """Note that a unit stopped or started being modelled: the next report opens it anew."""
-        at = self.ledger.event.at
-        if at is not None:
+        if (at := self.ledger.event.at) is not None:
             self._contain(state, at, self._open_anew, state, at)
 
     def _open_anew(self, state: UnitState, at: LogTime) -> None:
@@ -296,23 +300,17 @@ class Reconciler:
         """Apply a person's decision about breaks; a decision that names an unknown break is a finding."""
         wanted = dict.fromkeys(decision.breaks)
         named = {break_id: target for break_id in wanted if (target := self._target(break_id, at)) is not None}
-        for break_id in wanted:
-            if break_id not in named:
-                message = f"{decision.by.label} asked to {decision.action} break {break_id}, which is not known"
-                self.ledger.note_finding(decision.account, at, "decision_without_break", break_id, message)
-        targets = [named[break_id] for break_id in wanted if break_id in named]
-        decisions.decide(decision, targets)
-        for target in targets:
+        for break_id in (each for each in wanted if each not in named):
+            message = f"{decision.by.label} asked to {decision.action} break {break_id}, which is not known"
+            self.ledger.note_finding(decision.account, at, "decision_without_break", break_id, message)
+        decisions.decide(decision, list(named.values()))
+        for target in named.values():
             self._mark_changed(target.context)
 
     def _target(self, break_id: str, at: LogTime) -> Target | None:
         """Return a break that is active or remembered, None if it is neither."""
-        key = self.comparisons.unit_of(break_id)
-        if key is None:
-            return None
-        known = (*self.comparisons[key].breaks, *self.comparisons[key].closed)
-        found = next((each for each in known if each.id == break_id), None)
-        return None if found is None else Target(self._context(self.ledger.units[key], at), found)
+        found = self.comparisons.break_of(break_id)
+        return None if found is None else Target(self._context(self.ledger.units[found[0]], at), found[1])
 
     def apply_fact(self, fact: ExternalFact, at: LogTime) -> None:
         """Apply an external fact, and explain breaks by it; a material one waits (semantics 10.3, 10.7)."""
@@ -387,13 +385,13 @@ class Reconciler:
             self.changed[state.key] = state
 
     def _mark_changed(self, context: ComparisonContext) -> None:
+        comparison, key = context.comparison, context.state.key
         self.comparisons.refresh(context.unit)
-        for key in context.reclassify:
-            self._contain(self.ledger.units[key], context.at, self._reclassify, self.ledger.units[key], context.at)
-        if context.comparison.breaks:
+        for other in context.reclassify:
+            self._contain(self.ledger.units[other], context.at, self._reclassify, self.ledger.units[other], context.at)
+        if comparison.breaks:
             classification.reclassify_reported_orders(context)
-        key = context.state.key
         self.changed[key] = self._touched[key] = context.state
-        if context.comparison.breaks or key in self.accepted:
+        if comparison.breaks or key in self.accepted:
             decisions.expire(context)
             self.accepted.track(context.state, context.comparison)

@@ -20,14 +20,9 @@ _BEFORE: Final = 3
 def report_of(context: ComparisonContext, observation: Observation) -> Report:
     """Return an observation as the trellis needs it."""
     unit = context.unit
-    return Report(
-        observation.seq,
-        observation.us,
-        observation.values,
-        quantum=quantum_of(context.ledger, unit) or None,
-        tolerance=context.tolerance_of(observation.values[0]),
-        price=unit.reported.rate_usd if unit.kind == "asset" else None,
-    )
+    quantum, tolerance = quantum_of(context.ledger, unit) or None, context.tolerance_of(observation.values[0])
+    price = unit.reported.rate_usd if unit.kind == "asset" else None
+    return Report(observation.seq, observation.us, observation.values, quantum, tolerance, price)
 
 
 def note_observation(comparison: ComparisonState, observation: Observation, booked: Decimal | None) -> None:

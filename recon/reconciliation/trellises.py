@@ -45,31 +45,36 @@ class Trellises(dict[str, AccountTrellis]):
             found = self[account] = AccountTrellis(account, rates, rules.settlement_window_us)
             self._revisions[account] = rates.revision
         self._touched.add(account)
-        self._pause(found)
+        paused = self._is_paused(found)
+        if paused is not found.paused:
+            found.paused = paused
         return found
 
-    def _pause(self, trellis: AccountTrellis) -> None:
-        """Pause a trellis while the books may lack what a gap or a hole of log time hid: nothing is decided then.
+    def _is_paused(self, trellis: AccountTrellis) -> bool:
+        """True while the books may lack what a gap or a hole of log time hid: nothing is decided then.
 
         The event that ends it is part of the pause: what it posts comes before the steps that waited.
         """
-        ledger, coverage = self._ledger, self._ledger.accounts[trellis.account].coverage
-        now_us = ledger.clock.last_us
-        in_hole = now_us < ledger.clock.hole_end_us + CHAIN_WINDOWS * trellis.window_of()
-        in_gap = coverage.backfilling or coverage.state == "gap"
-        if coverage.gap_seq is not None and not in_gap:
-            at = ledger.event.at
-            awaited = coverage.state == "catching_up" and now_us < coverage.since_us + BACKFILL_TIMEOUT_US
-            in_gap = awaited or (at is not None and coverage.since_seq == at.seq)
-        trellis.paused = in_gap or in_hole
+        ledger = self._ledger
+        coverage, now_us = ledger.accounts[trellis.account].coverage, ledger.clock.last_us
+        if now_us < ledger.clock.hole_end_us + CHAIN_WINDOWS * trellis.window_of():
+            return True
+        if coverage.state == "gap" or coverage.backfilling:
+            return True
+        if coverage.gap_seq is None:
+            return False
+        at = ledger.event.at
+        awaited = coverage.state == "catching_up" and now_us < coverage.since_us + BACKFILL_TIMEOUT_US
+        return awaited or (at is not None and coverage.since_seq == at.seq)
 
     def take_touched(self) -> list[AccountTrellis]:
         """Return the trellises that were used since the last call, in the order of their accounts' names."""
-        if not self._touched:
+        touched = self._touched
+        if not touched:
             return []
-        touched = sorted(self._touched)
-        self._touched.clear()
-        return [self[name] for name in touched]
+        names = sorted(touched) if len(touched) > 1 else tuple(touched)
+        touched.clear()
+        return [self[name] for name in names]
 
     def mark_changed_rates(self, trellis: AccountTrellis) -> None:
         """Have the rates of an account stored and shown if they changed since the last call, by whatever was learnt."""

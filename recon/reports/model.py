@@ -30,10 +30,10 @@ class ReportColumn(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One report: `view` now, and `past` as of a time, a function of (valid_at, known_at); None: only now.
+    """One report: `view` now, and `past` as of a time, a function of (valid_at, known_at).
 
-    Where each row stays as it is once it is there, `recorded` names the columns that say when it happened, and when it
-    was known: so the past is a part of the view.
+    Where each row stays as it is once it is there, there is none: `recorded` names the columns that say when it
+    happened, and when it was known. So the past is a part of the view.
 
     `order` leaves no two rows equal, so that the same books always give the same file. `filters` are the names that it
     can be narrowed by, with their columns. `without` are the view's columns that it leaves out on purpose.

@@ -28,7 +28,7 @@ _BREAKS: Final = """
     ORDER BY abs({worth}) DESC NULLS FIRST, b.gateway, b.account, b.unit_kind, b.unit, b.id
 """
 _OBSERVATIONS: Final = """
-    SELECT o.at, o.unexplained FROM recon.observations AS o
+    SELECT o.at, o.unexplained FROM recon_exact.observations AS o
     WHERE o.gateway = :gateway AND o.account = :account AND o.unit_kind = :unit_kind AND o.unit = :unit
       AND o.at > :since AND o.at <= :until AND o.judged_at <= :known_at AND o.unexplained IS NOT NULL
     ORDER BY o.at DESC, o.judged_seq DESC LIMIT :points
@@ -45,7 +45,7 @@ class _Unit(NamedTuple):
 def read_pictures(source: Source, asked: Asked) -> list[Picture]:
     """Return what a printed report of these gateways and accounts draws."""
     text = _BREAKS.format(
-        breaks="recon.breaks_as_of(:valid_at, :known_at)" if asked.is_past else "recon.breaks",
+        breaks="recon_exact.breaks_as_of(:valid_at, :known_at)" if asked.is_past else "recon_exact.breaks",
         worth="CAST(NULL AS numeric)" if asked.is_past else "b.amount_usd",
     )
     place = {name: list(asked.filter.given.get(name, ())) or None for name in ("gateway", "account")}

@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 
 from recon.db.reader import Reader
-from recon.errors import ConfigError
 from recon.reads.activity import ENTRIES
 from recon.reads.as_of import NOW, AsOf
 from recon.reads.filter import Condition, Filter
@@ -59,8 +58,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def query_of(asked: Asked) -> Query:
     """Return the SQL of a report: explicit columns, and an order that leaves no two rows equal. Errors: ConfigError."""
     report = asked.report
-    if asked.is_past and report.past is None and report.recorded is None:
-        raise ConfigError(f"{report.name} are as they are known now: leave out --as-of and --known-at")
     columns = ",\n    ".join(_column(column, past=asked.is_past) for column in report.columns)
     condition = _condition(asked, {name: f"r.{column}" for name, column in report.filters.items()})
     order = ", ".join(f"r.{key}" for key in report.order)

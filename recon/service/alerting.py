@@ -1,59 +1,26 @@
-"""Alerts in the service: what a step of the fold tells, the router, and a dispatcher for each channel."""
+"""Alerts in the service: the router, and a dispatcher for each channel; what is told comes from `signalling`."""
 
 from __future__ import annotations
 
 import random  # noqa: TID251  # backoff jitter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection
-
-from recon.alerts import signal_store
-from recon.alerts.break_alert import signals_of
 from recon.alerts.channels import Sender, configured_channels, level_names
 from recon.alerts.dispatcher import Dispatcher
-from recon.alerts.finding import finding_signals
 from recon.alerts.policy.fold import decide
 from recon.alerts.policy.precision import precision_of
 from recon.alerts.policy_settings import policy_of
-from recon.alerts.refused import refused_signal
 from recon.alerts.route import Desk
 from recon.alerts.router import Router
-from recon.alerts.signal import NewSignal
 from recon.config import Settings
 from recon.db.transactions import Database
 from recon.meters import DeliveryMeter, RoutingMeter
-from recon.projection.fold import DecodedEvent
-from recon.projection.working_set import WorkingSet
-from recon.reconciliation.model.snapshot import Transition
 from recon.status import StatusReporter
-from recon.times import microseconds, to_datetime
 from recon.tracing import OFF, Tracing
 
 ROUTER: Final = "router"
-
-
-def tell(
-    connection: Connection, working: WorkingSet, transitions: list[Transition], refused: list[DecodedEvent]
-) -> int:
-    """Store the signals of a step, inside its transaction; return how many are new (architecture 2.10)."""
-    gateway = working.ledger.gateway
-    at = to_datetime(working.ledger.clock.last_us)
-    signals = [
-        *signals_of(gateway, transitions),
-        *_refused_signals(gateway, refused),
-        *finding_signals(gateway, working.findings, at),
-    ]
-    return signal_store.append(connection, signals)
-
-
-def _refused_signals(gateway: str, refused: list[DecodedEvent]) -> Iterator[NewSignal]:
-    for item in refused:
-        event, refusal = item.event, item.refusal
-        if refusal is not None:
-            us, version = microseconds(event.recorded_at), refusal.fold_version
-            yield refused_signal(gateway, event.account, event.kind, refusal.reason, version, event.seq, us)
 
 
 def desk_of(settings: Settings) -> Desk:

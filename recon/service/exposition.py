@@ -148,6 +148,7 @@ def _of_reading(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("recon_units", _filled(names, _VERDICTS, figures.units))
     yield _gauge("recon_accounts", _filled(names, _COVERAGE, figures.accounts))
     yield _gauge("recon_findings", [((name,), float(figures.findings.get((name, ""), 0))) for name in names])
+    yield _gauge("recon_log_room_events", [((), float(figures.room_events))])
     known = figures.gateways.items()
     yield _gauge("recon_gateway_recorded", [((name,), float(each.recorded)) for name, each in known])
     yield _gauge("recon_log_position", [((name,), float(each.head_seq)) for name, each in known])

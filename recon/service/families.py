@@ -66,6 +66,7 @@ _FAMILIES: Final[tuple[tuple[str, Kind, tuple[str, ...], str], ...]] = (
     ("recon_units", "gauge", ("gateway", "verdict"), "Units by verdict (database)"),
     ("recon_accounts", "gauge", ("gateway", "coverage"), "Accounts by coverage (database)"),
     ("recon_findings", "gauge", _GATEWAY, "Findings, counted up to 10,000 (database)"),
+    ("recon_log_room_events", "gauge", (), "Log positions with a partition, ahead of the furthest gateway (database)"),
     ("recon_routing_signals", "counter", (), "Signals that the policy took"),
     ("recon_routing_messages", "counter", (), "Messages that the policy queued"),
     ("recon_routing_seconds", "histogram", (), "How long each routing took that did something"),

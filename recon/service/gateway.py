@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ import trio
 
 from recon.backfill.agent import BackfillAgent, RequestSender
 from recon.backfill.view import BackfillView
+from recon.config import Venue
 from recon.ems.protocol.session import Heartbeats, Record
 from recon.ems.rest.client import open_rest_client
 from recon.ems.urls import rest_url_of
@@ -23,16 +24,20 @@ from recon.ledger.rule_changes import relaxes
 from recon.log.buffer import Buffer
 from recon.log.clock import LogClock
 from recon.log.events import NewEvent
+from recon.log.handover import Handover
 from recon.log.lease import Lease
 from recon.log.recorder import Recorder
 from recon.meters import AppendMeter, Pulse
 from recon.service.status import StatusBoard
 from recon.service.supervisor import supervise
 from recon.tracing import Tracing
+from recon.venues.agent import VenueAgent
+from recon.venues.client import VenueClient
 
 CONSUMER: Final = "consumer"
 RECORDER: Final = "recorder"
 RECOVERY: Final = "recovery"
+VENUE: Final = "venue"
 
 
 @dataclass(kw_only=True)
@@ -56,10 +61,15 @@ class GatewayPart:
     new_id: Callable[[], UUID]
     pending: Callable[[], bool]
     on_appended: Callable[[int], None]
+    #: What this instance appends, for its projector; it outlives each recorder.
+    handover: Handover | None
     on_recording: Callable[[], None]
     #: The base address of REST; None: that of the WebSocket.
     rest_url: str | None
     cross_check: timedelta
+    #: The venues that are asked themselves, by account, and what makes a client of one.
+    venues: Mapping[str, Venue]
+    connect_venue: Callable[[Venue], VenueClient]
     tracing: Tracing
     #: They outlive each recorder.
     meter: AppendMeter = field(default_factory=AppendMeter, init=False)
@@ -104,10 +114,14 @@ class GatewayPart:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._record, recorder)
                 nursery.start_soon(supervise, self.board, self.endpoint.name, RECOVERY, backfill.run)
+                for account in self.venues:
+                    part = f"{VENUE} {account}"
+                    agent = self._new_venue_agent(account, part, buffer)
+                    nursery.start_soon(supervise, self.board, self.endpoint.name, part, agent.run)
                 try:
                     await consume(
                         self.endpoint,
-                        lambda record: buffer.put(_event_of(record)),
+                        lambda records: buffer.put_many([_event_of(record) for record in records]),
                         now=self.now,
                         new_session_id=lambda: str(self.new_id()),
                         status=self._note_consumer,
@@ -129,6 +143,7 @@ class GatewayPart:
             clock=clock,
             pending=self.pending,
             on_appended=self.on_appended,
+            handover=self.handover,
             meter=self.meter,
             pulse=self.pulse,
             tracing=self.tracing,
@@ -147,6 +162,16 @@ class GatewayPart:
             new_id=lambda: str(self.new_id()),
             cross_check=self.cross_check,
             status=self.board.reporter(self.endpoint.name, RECOVERY),
+        )
+
+    def _new_venue_agent(self, account: str, part: str, buffer: Buffer) -> VenueAgent:
+        return VenueAgent(
+            account,
+            self.venues[account],
+            connect=self.connect_venue,
+            record=buffer.put,
+            now=self.now,
+            status=self.board.reporter(self.endpoint.name, part),
         )
 
     @staticmethod

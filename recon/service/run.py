@@ -30,7 +30,9 @@ from recon.db.migrate import check_migrated, migrate
 from recon.db.resolve import DatabaseHandle, resolve_database
 from recon.db.roles import assert_service_role
 from recon.errors import ReconError, ServiceError
+from recon.log.partitions import make_partitions
 from recon.redaction import LAST_NET
+from recon.service.collector import rest_collector
 from recon.service.gateway import RECORDER
 from recon.service.logging import configure_logging
 from recon.service.status import StatusBoard
@@ -58,6 +60,7 @@ def run_service(settings: Settings, *, on_ready: Callable[[], None] | None = Non
     try:
         with resolve_database(settings, attach=False) as handle:
             prepare(handle)
+            rest_collector()
             board = trio.run(_until_signalled, settings, handle, on_ready, shutdown)
     except BaseExceptionGroup as group:
         raise _first(group) from group
@@ -75,12 +78,13 @@ def run_service(settings: Settings, *, on_ready: Callable[[], None] | None = Non
 
 
 def prepare(handle: DatabaseHandle) -> None:
-    """Migrate the embedded server's schema, or check a named one; check that we act as the service role.
+    """Migrate the embedded server's schema and make partitions, or check a named one; check that we act as the service.
 
     Raise DatabaseError, NotMigrated or WrongRole.
     """
     if handle.embedded is not None:
         migrate(handle.require_owner_url(), lambda step: _log.info("migrating", step=step))
+        make_partitions(handle.require_owner_url())
     engine = create_engine(handle.service_url, "recon run", pooled=False)
     try:
         with engine.connect() as connection:

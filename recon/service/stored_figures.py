@@ -20,6 +20,7 @@ from recon.db.raw import cursor_of
 from recon.db.source import Row, query_rows
 from recon.db.transactions import Database
 from recon.errors import DatabaseError
+from recon.log.partitions import ends
 
 #: How long figures are shown before they are read again, in seconds.
 KEEP_SECONDS: Final = 10.0
@@ -50,9 +51,9 @@ _ACCOUNTS: Final = """
 _UNITS: Final = """
     SELECT u.gateway, u.verdict AS state, count(*) AS number
     FROM (
-        SELECT b.gateway, b.verdict FROM recon.balances AS b WHERE b.gateway = ANY(:gateways)
+        SELECT b.gateway, b.verdict FROM recon_exact.balances AS b WHERE b.gateway = ANY(:gateways)
         UNION ALL
-        SELECT p.gateway, p.verdict FROM recon.positions AS p WHERE p.gateway = ANY(:gateways)
+        SELECT p.gateway, p.verdict FROM recon_exact.positions AS p WHERE p.gateway = ANY(:gateways)
     ) AS u
     GROUP BY u.gateway, u.verdict
 """
@@ -110,6 +111,8 @@ class StoredFigures(msgspec.Struct, frozen=True):
     findings: Counts
     deliveries: Mapping[str, Waiting]
     signals: Waiting
+    #: Log positions ahead of the furthest gateway that have a partition; less than 0: so many lie beyond the last one.
+    room_events: int
 
 
 def read_figures(connection: Connection, gateways: Sequence[str]) -> StoredFigures:
@@ -126,6 +129,7 @@ def read_figures(connection: Connection, gateways: Sequence[str]) -> StoredFigur
         findings=_counts(query_rows(connection, _FINDINGS, {**wanted, "most": MOST_FINDINGS})),
         deliveries={str(row["channel"]): _waiting(row) for row in query_rows(connection, _DELIVERIES, {})},
         signals=_waiting(signals),
+        room_events=ends(connection).room,
     )
 
 

@@ -49,6 +49,7 @@ def plan_of(settings: Settings) -> Plan:
                 "facts.waiting": alerts.rules_waiting,
                 "close.missed": alerts.close_missed,
                 "backup.missed": alerts.backup_missed,
+                "partitions.short": alerts.partitions_short,
             },
             settled=alerts.settled,
             repeat=alerts.repeat,

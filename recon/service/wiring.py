@@ -23,10 +23,11 @@ from recon.db.resolve import DatabaseHandle
 from recon.db.transactions import ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.log.hints import LOG_CHANNEL
-from recon.service.alerting import ROUTER, AlertParts, desk_of, tell
+from recon.service.alerting import ROUTER, AlertParts, desk_of
 from recon.service.levels import assertions
 from recon.service.monitor import Monitor
 from recon.service.otel import open_tracing
+from recon.service.partition_making import PARTITIONS, keep_partitions
 from recon.service.pipeline import GatewayPipeline
 from recon.service.status import SERVICE, StatusBoard
 from recon.service.status_store import publish, publish_once
@@ -71,18 +72,20 @@ async def serve(
     *,
     board: StatusBoard | None = None,
     now: Callable[[], datetime] = utc_now,
+    bound: socket.socket | None = None,
     task_status: trio.TaskStatus[StatusBoard] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run the service until cancelled: every gateway of the settings, its projector, the alerts.
 
     The database must be migrated, and `handle.service_url` be the service role's. Once all parts are started,
     `task_status` returns the board with their states. A part that fails is restarted. A cancellation appends and folds
-    the received events, within the bound of the settings. Raise ConfigError if the settings cannot be used.
+    the received events, within the bound of the settings. `bound` listens at the page's address already.
+    Raise ConfigError if the settings cannot be used.
     """
     board = StatusBoard(now) if board is None else board
     instance = new_instance()
     with open_tracing(settings.tracing, instance, now) as tracing:
-        service = _Service(settings, handle, board, now, instance, tracing)
+        service = _Service(settings, handle, board, now, instance, tracing, bound)
         try:
             await service.run(task_status)
         finally:
@@ -100,8 +103,10 @@ class _Service:
         now: Callable[[], datetime],
         instance: str,
         tracing: Tracing,
+        bound: socket.socket | None,
     ) -> None:
         self._settings = settings
+        self._bound = bound
         self._handle = handle
         self._board = board
         self._now = now
@@ -120,11 +125,10 @@ class _Service:
         return GatewayPipeline(
             self._settings,
             name,
-            lease_url=self._handle.service_url,
+            url=self._handle.service_url,
             instance=self._instance,
             database=self._database,
             board=self._board,
-            on_transitions=tell,
             on_told=self._note_told,
             now=self._now,
             new_id=uuid4,
@@ -175,6 +179,8 @@ class _Service:
             parts["systemd"] = partial(keep_told, notifier, lambda: monitor.liveness().alive, monitor.summary)
         if self._handle.embedded is not None:
             parts["postgres"] = partial(keep_embedded, self._handle.embedded, self._board)
+            status = self._board.reporter(SERVICE, PARTITIONS)
+            parts[PARTITIONS] = partial(keep_partitions, self._handle.require_owner_url(), status)
             if (backups := self._settings.backup.backup_dir) is not None and self._settings.backup.wal:
                 status = self._board.reporter(SERVICE, ARCHIVE)
                 parts[ARCHIVE] = partial(keep_archive, self._handle.embedded, backups, self._now, status)
@@ -196,15 +202,21 @@ class _Service:
         from recon.web.serving import WebSetup, serve_people  # noqa: PLC0415
 
         setup = WebSetup(
-            self._database, self._handle.service_url, self._settings.web, tuple(sorted(self._pipelines)), self._now
+            self._database,
+            self._handle.service_url,
+            self._settings.web,
+            tuple(sorted(self._pipelines)),
+            self._now,
+            self._bound,
         )
         await serve_people(setup)
 
     async def stop(self) -> None:
         """Fold what was appended last, and publish that every part has stopped."""
         with trio.move_on_after(FOLD_SHARE * self._settings.service.shutdown_seconds, shield=True):
-            for pipeline in self._pipelines.values():
-                await pipeline.finish()
+            async with trio.open_nursery() as nursery:
+                for pipeline in self._pipelines.values():
+                    nursery.start_soon(pipeline.finish)
         for part in self._board.parts():
             if part.state != "stopped":
                 self._board.reporter(part.gateway, part.part).set("stopped")

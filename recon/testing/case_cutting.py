@@ -35,7 +35,7 @@ SNAPSHOTS: Final = (SYMBOLS_SNAPSHOT, ORDER_EXEC_REPORT_SNAPSHOT, BALANCE_SNAPSH
 #: Events that a case does not have: they name log positions, or breaks by what they follow from.
 _LEFT_OUT: Final = frozenset(
     {
-        *(events.RULES_PROPOSED, events.DECISION),
+        *(events.RULES_PROPOSED, events.DECISION, events.VENUE_ANSWER, events.VENUE_TRADE),
         *(events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED, events.EVENT_REFUSED, events.CLOCK_JUMPED),
     }
 )

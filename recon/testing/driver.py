@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -51,12 +51,12 @@ class GatewayDriver:
     driver shares nothing with the fold but its input and its state.
     """
 
-    def __init__(self, rules: Rules | None = None, *, account: str = ACCOUNT) -> None:
+    def __init__(self, rules: Rules | None = None, *, account: str = ACCOUNT, start: datetime = START) -> None:
         self.account = account
         self.fold = new_fold("prod-eu")
         self.ledger = self.fold.ledger
         self.reconciler = self.fold.reconciler
-        self.now = START
+        self.now = start
         self.log: list[Event] = []
         self.session: str | None = None
         #: The instance GUID of each account that has sent a SERVER_INFO, and so has heartbeats.

@@ -29,8 +29,8 @@ def query_of(screen: Screen, pairs: Sequence[tuple[str, str]]) -> dict[str, str]
     asked: dict[str, str] = {}
     takes = (*screen.takes, FORMAT) if screen.has_file else screen.takes
     for name, value in pairs:
-        if name in _TIMES and not screen.of_the_past:
-            raise ConfigError(f"{screen.title} shows what is kept of now alone; leave out {name}")
+        if name in _TIMES and screen.no_past and value.strip():
+            raise ConfigError(f"{screen.title} has no past time: {screen.no_past}. Leave out {name}")
         if name not in takes and name not in _TIMES:
             known = hint(name, takes) if takes else "it takes nothing"
             raise ConfigError(f"{screen.title} takes no {name[:_SHOWN]!r} in its address; {known}")

@@ -17,6 +17,10 @@ from recon.reconciliation.model.lifecycle import PERSON_STEPS
 
 #: The life of a case, as its screen shows it.
 LIFE: Final = ("open", "assigned", "investigating", "proposed", "resolved")
+#: The name of the field that selects a case in a list; its id follows, and the value is what was shown.
+TICK: Final = "case-"
+#: Most cases that one form decides on; a form has 100 fields at most.
+MOST_TICKED: Final = 50
 _ENDS: Final = frozenset({"resolved", "explained", "cleared"})
 
 

@@ -60,7 +60,7 @@ def case_rows(rows: Sequence[Mapping[str, Any]]) -> list[CaseRow]:
 
 def of_then(rows: Sequence[CaseRow]) -> list[CaseRow]:
     """Return cases of a past time: they have their state, and need nothing any more."""
-    return [msgspec.structs.replace(row, need=row.state, shape="st-work") for row in rows]
+    return [msgspec.structs.replace(row, need=row.state, shape="st-work", worth=Figure("-")) for row in rows]
 
 
 def room_of(rows: Sequence[CaseRow]) -> int:

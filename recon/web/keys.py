@@ -11,7 +11,8 @@ class Key(msgspec.Struct, frozen=True):
     """A key, or two after each other, and what it does, in words.
 
     `kind` and `target`: `open` an address; `click` or `focus` what has this `data-key-target`; `step` through rows;
-    `form` opens the form of this name; `view` opens the saved view of this number.
+    `form` opens the form of this name; `view` opens the saved view of this number. `undo` takes back what was typed and
+    selected; where nothing was, it follows the way to undo the decision that was just taken.
     """
 
     keys: str
@@ -38,7 +39,9 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("n", "reject, with a reason", "form", "reject"),
     Key("e", "accept until …", "form", "accept"),
     Key("r", "reopen, with a reason", "form", "reopen"),
-    Key("u", "undo the last decision: reopen it, with a reason", "form", "reopen"),
+    Key("u", "undo what is not yet sent; after a decision, its undoing", "undo"),
+    Key("t", "as of …", "form", "as-of"),
+    Key(".", "back to now", "click", "now"),
     Key("s", "copy as SQL", "click", "sql"),
     Key("v", "views that are saved in this browser", "click", "saved"),
     Key("l", "copy link", "copy", "link"),

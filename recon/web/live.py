@@ -43,7 +43,7 @@ _VERSIONS: Final[Mapping[str, str]] = {
             (SELECT string_agg(concat_ws(
                 ',', b.id, b.state, b.cause, b.amount, b.assignee, b.severity, b.proposal ->> 'digest',
                 b.accepted_until
-             ), ';' ORDER BY b.gateway, b.id) FROM recon.open_breaks AS b),
+             ), ';' ORDER BY b.gateway, b.id) FROM recon_exact.open_breaks AS b),
             (SELECT string_agg(concat_ws(',', g.name, d.seq), ';' ORDER BY g.name) FROM recon.gateways AS g
              CROSS JOIN LATERAL (
                  SELECT e.seq FROM recon.events AS e WHERE e.gateway = g.name AND e.kind = 'decision'
@@ -59,7 +59,7 @@ _VERSIONS: Final[Mapping[str, str]] = {
     SIGNALS: """
         SELECT md5(concat_ws(
             ';',
-            (SELECT concat_ws(',', max(s.number), max(s.routed_at)) FROM recon.signals AS s),
+            (SELECT concat_ws(',', max(s.number), max(s.routed_at)) FROM recon_exact.signals AS s),
             (SELECT concat_ws(',', count(*), max(d.delivered_at)) FROM recon.deliveries AS d)
         )) AS version
     """,

@@ -37,7 +37,7 @@ class Asked(msgspec.Struct, frozen=True):
     login: str | None
     #: Why whoever looks may not act; None: they may.
     why_not: str | None
-    #: Of which time the screen is; only screens of the past are asked for a past one.
+    #: Of which time the screen is; one that can mean no past time is never asked for it.
     as_of: AsOf = NOW
 
 
@@ -52,6 +52,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     listed: Query | None = None
     #: How many need somebody, for the title of the tab.
     count: int | None = None
+    #: What of a past time is not kept, and so is left out, in words.
+    not_kept: str = ""
+    #: Instead of the screen's own template.
+    template: str | None = None
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +77,8 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     #: The letter after `g` that opens it.
     key: str | None = None
     changes_with: str = NOTHING
-    #: True if it can show a past time: `as_of` and `known_at` in its address.
-    of_the_past: bool = False
+    #: Why it can mean no past time, `as_of` and `known_at` in its address; empty: it can.
+    no_past: str = ""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -86,12 +90,24 @@ class Wanted(msgspec.Struct, frozen=True):
     now: datetime
 
 
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one of several decisions: what it is about, and what was recorded, or why nothing was."""
+
+    what: str
+    recorded: Sequence[Recorded] = ()
+    refused: str = ""
+
+
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """What was done: where to go on, what to say, and what was recorded for the books to take up."""
 
     to: str
     said: str
     recorded: Sequence[Recorded] = ()
+    #: The step by which it is undone, where there is one.
+    undo: str = ""
+    #: Where several were decided, what became of each; `recorded` is all of them.
+    outcomes: Sequence[Outcome] = ()
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, cast
@@ -20,6 +19,7 @@ from starlette.applications import Starlette
 from recon.config.web import host_and_port
 from recon.errors import ConfigError
 from recon.network_errors import system_text
+from recon.web.listening import BACKLOG, listening_at
 
 #: After a cancellation requests may go on for this long, and then the server ends, in seconds.
 GRACE_SECONDS: Final = 1.0
@@ -27,12 +27,8 @@ STOP_SECONDS: Final = 3.0
 #: Longest wait for the next bytes of a request, and for another request on the same connection, in seconds.
 READ_SECONDS: Final = 15
 KEEP_ALIVE_SECONDS: Final = 5
-#: How long an answer may lie unread before its connection is given up, in milliseconds.
-UNREAD_MS: Final = 20_000
 #: Largest head of a request, in bytes.
 MAX_HEAD: Final = 16 * 1024
-#: Connections that wait to be accepted.
-BACKLOG: Final = 32
 MAX_PORT: Final = 65_535
 
 _log = structlog.get_logger(__name__)
@@ -66,16 +62,18 @@ async def serve_web(
     app: Starlette,
     web: Listener,
     *,
+    bound: socket.socket | None = None,
     on_stop: Callable[[], None] = lambda: None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled; the addresses are told once it listens. Raise ConfigError if it cannot listen.
 
-    `on_stop` is called before the server waits for open requests: whoever streams ends then.
+    `bound` is a socket that listens at the address already; it stays open, so that a restart finds it. `on_stop` is
+    called before the server waits for open requests: whoever streams ends then.
     """
     stopping = trio.Event()
     shield = trio.CancelScope()
-    config = _config(web)
+    config = _config(web, bound)
 
     async def run(task_status: trio.TaskStatus[list[str]]) -> None:
         with shield:
@@ -113,15 +111,10 @@ def _check_certificate(section: str, certificate: str, key: str) -> None:
 def _listening(web: Listener) -> socket.socket:
     """Return a socket that listens. Raise ConfigError."""
     host, port = host_and_port(web.listen or "")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return listening_at(host, port)
     except OSError as error:
         raise ConfigError(_not_listening(web, port, error)) from None
-    if sys.platform == "linux":
-        # Connections inherit it: a client that stops reading its answer is given up, and holds no stop up.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
-    return listening
 
 
 def _not_listening(web: Listener, port: int, error: OSError) -> str:
@@ -132,13 +125,14 @@ def _not_listening(web: Listener, port: int, error: OSError) -> str:
     return f"[{web.section}] listen: {listen} cannot be listened at: {system_text(error)}"
 
 
-def _config(web: Listener) -> Config:
+def _config(web: Listener, bound: socket.socket | None) -> Config:
     config = Config()
     if web.certificate_file is not None and web.private_key_file is not None:
         config.certfile, config.keyfile = str(web.certificate_file), str(web.private_key_file)
         _check_certificate(web.section, config.certfile, config.keyfile)
+    listening = _listening(web) if bound is None else bound.dup()
     # It takes the socket over, and closes it at its end.
-    config.bind = [f"fd://{_listening(web).detach()}"]
+    config.bind = [f"fd://{listening.detach()}"]
     config.alpn_protocols = ["http/1.1"]
     config.accesslog = config.errorlog = None
     config.include_server_header = False

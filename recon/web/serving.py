@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Collection
 from datetime import datetime
 
@@ -17,13 +18,17 @@ from recon.web.server import serve_web
 
 
 class WebSetup(msgspec.Struct, frozen=True):
-    """The service's own database, the address that people log in at, the settings, and the gateways of the service."""
+    """The service's own database, the address that people log in at, the settings, and the gateways of the service.
+
+    `bound` is a socket that listens at the address of the settings already.
+    """
 
     service: Database
     service_url: str
     web: Web
     gateways: Collection[str]
     now: Callable[[], datetime]
+    bound: socket.socket | None = None
 
 
 async def serve_people(setup: WebSetup, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
@@ -33,9 +38,9 @@ async def serve_people(setup: WebSetup, *, task_status: trio.TaskStatus[list[str
     page = Page(PageSetup(setup.service, setup.service_url, setup.web, setup.gateways, setup.now, failed))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(page.run)
-        addresses: list[str] = await nursery.start(_serve, acting, page, setup.web)
+        addresses: list[str] = await nursery.start(_serve, acting, page, setup)
         task_status.started(addresses)
 
 
-async def _serve(acting: Acting, page: Page, web: Web, *, task_status: trio.TaskStatus[list[str]]) -> None:
-    await serve_web(app(acting, page), web, on_stop=page.stop, task_status=task_status)
+async def _serve(acting: Acting, page: Page, setup: WebSetup, *, task_status: trio.TaskStatus[list[str]]) -> None:
+    await serve_web(app(acting, page), setup.web, bound=setup.bound, on_stop=page.stop, task_status=task_status)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -34,6 +35,10 @@ class Note(msgspec.Struct, frozen=True):
     kind: str
     first: str
     rest: str = ""
+    #: The form that undoes it on that screen; empty: there is none.
+    undo: str = ""
+    #: What became of each of several decisions.
+    lines: Sequence[str] = ()
 
 
 class Session:

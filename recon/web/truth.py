@@ -23,7 +23,7 @@ _GATEWAYS: Final = """
 _ACCOUNTS: Final = """
     SELECT count(*) AS accounts, count(*) FILTER (WHERE a.state = 'covered') AS covered FROM recon.accounts AS a
 """
-_WORK: Final = "SELECT count(*) AS cases FROM recon.cases AS c WHERE c.open_breaks > 0"
+_WORK: Final = "SELECT count(*) AS cases FROM recon_exact.cases AS c WHERE c.open_breaks > 0"
 _AT: Final = "SELECT now() AS at"
 
 

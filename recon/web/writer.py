@@ -13,6 +13,7 @@ from recon.reads.as_of import KNOWN, VALID
 from recon.web.addresses import with_query
 from recon.web.csv_file import CSV, FORMAT
 from recon.web.headers import PAGE
+from recon.web.kept_times import places_of, with_times
 from recon.web.keys import KEYS, Key
 from recon.web.rendering import environment
 from recon.web.screen import NOTHING, Screen, View
@@ -25,7 +26,7 @@ from recon.web.viewers import Viewer
 THEME: Final = "recon_theme"
 THEMES: Final = ("light", "dark")
 #: Why nobody acts on a past time.
-IN_THE_PAST: Final = "This is a past time: decisions are about now."
+IN_THE_PAST: Final = "This is a past time: decisions are about now"
 #: What a message of an error is shown as.
 _STRIP: Final = "strip.html"
 
@@ -47,6 +48,7 @@ class Writer:
         self.static = StaticFiles()
         self._templates = environment(self.static.address)
         self._screens = screens
+        self._places = places_of(each.path for each in screens if not each.no_past)
         letters = [Key(f"g {each.key}", each.title.lower(), "open", each.path) for each in screens if each.key]
         self.keys: Sequence[Key] = (*KEYS, *letters)
 
@@ -60,8 +62,8 @@ class Writer:
         """Return a screen with its frame."""
         frame = self._frame(request, viewer, truth, screen.under or screen.name)
         past = truth.as_of.is_past
-        return self._templates.get_template(screen.template).render(
-            **{**frame, "of_the_past": screen.of_the_past},
+        html = self._templates.get_template(view.template or screen.template).render(
+            **{**frame, "of_the_past": not screen.no_past},
             title=view.title or screen.title,
             question=screen.question,
             sql=view.sql,
@@ -70,8 +72,10 @@ class Writer:
             notes=notes,
             changes_with=NOTHING if past else screen.changes_with,
             why_not=IN_THE_PAST if past else viewer.why_not,
+            not_kept=view.not_kept if past else "",
             **view.values,
         )
+        return with_times(html, truth.as_of.pairs(), self._places)
 
     def message(
         self, request: Request, viewer: Viewer | None, title: str, notes: Sequence[Note], status: int
@@ -84,6 +88,7 @@ class Writer:
             sql="",
             file=None,
             count=None,
+            not_kept="",
             notes=notes,
             changes_with=NOTHING,
         )
@@ -125,9 +130,10 @@ class Writer:
             "menu": [
                 MenuItem(
                     each.menu,
-                    with_query(each.path, times if each.of_the_past else ()),
+                    each.path,
                     each.name == here,
-                    None if truth is None else _count(each, truth),
+                    # How many are open now says nothing of a past time.
+                    None if truth is None or times else _count(each, truth),
                 )
                 for each in self._screens
                 if each.menu

@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from tests.conftest import TestDatabase
+from tests.support.cron import BREAKS, CLEAN, COULD_NOT_RUN, NOT_COVERED, Cron
 from tests.support.drifting_gateway import DriftingGateway
-from tests.support.processes import GATEWAY, PATIENCE, LogReader, Service, running, until
+from tests.support.processes import GATEWAY, LogReader, Service, running, until
 from tests.support.ws_servers import gateway as served
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.postgres]
 
 ACCOUNT = "KRAKEN/ANN"
-CLEAN, BREAKS, NOT_COVERED, COULD_NOT_RUN = range(4)
-
-
-class Told(NamedTuple):
-    """What one run of a job came to."""
-
-    status: int
-    document: dict[str, Any]
-    summary: str
-
-
-class Cron:
-    """Runs a line as cron does: by `sh`, elsewhere, with next to no environment, output into files."""
-
-    def __init__(self, directory: Path, url: str, gateway_url: str) -> None:
-        self._directory = directory
-        self._settings = directory / "job.toml"
-        self._settings.write_text(
-            f'[database]\nurl = "{url}"\n[gateways.{GATEWAY}]\nurls = ["{gateway_url}"]\n', encoding="utf-8"
-        )
-        self._settings.chmod(0o600)
-
-    def run(self, *arguments: str, settings: str | None = None) -> Told:
-        out, err = self._directory / "out.json", self._directory / "err.txt"
-        line = f"{sys.executable} -m recon.cli check --config {settings or self._settings} {' '.join(arguments)}"
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self._directory), "LOGNAME": "job", "SHELL": "/bin/sh"}
-        if "PYTHONPATH" in os.environ:
-            environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
-        done = subprocess.run(  # noqa: S603 - our own command
-            ["/bin/sh", "-c", f"{line} >{out} 2>{err}"], env=environment, cwd="/", timeout=PATIENCE, check=False
-        )
-        return Told(done.returncode, json.loads(out.read_text("utf-8")), err.read_text("utf-8"))
 
 
 def test_a_job_of_cron_gets_each_of_the_four_statuses(database: TestDatabase, tmp_path: Path) -> None:

@@ -53,19 +53,21 @@ class Peer:
             self._beat += 1
             for account in (CLEAN, poisons.POISONED):
                 session.send(_beat_of(account).decode())
-            amount = "10" if self._beat < WRONG_BEAT else "9"
-            session.send(
-                _encode({"type": "BALANCE_UPDATE", "exchange_id": CLEAN} | balance_row("BTC", amount)).decode()
-            )
+            row = balance_row("BTC", self._amount)
+            session.send(_encode({"type": "BALANCE_UPDATE", "exchange_id": CLEAN} | row).decode())
             if self._beat == POISON_BEAT:
                 for frame in self._frames:
                     session.send(frame.decode())
 
-    @staticmethod
-    def _snapshots() -> Iterator[bytes]:
+    @property
+    def _amount(self) -> str:
+        return "10" if self._beat < WRONG_BEAT else "9"
+
+    def _snapshots(self) -> Iterator[bytes]:
+        """Yield what a session begins with; one that begins late, on a busy machine, is told what is reported then."""
         symbols = [symbol_row(*BTC_USDT), symbol_row(*ETH_USDT)]
-        balances = [balance_row("BTC", "10"), balance_row("USDT", "1000")]
         for account in (CLEAN, poisons.POISONED):
+            balances = [balance_row("BTC", self._amount if account == CLEAN else "10"), balance_row("USDT", "1000")]
             yield _beat_of(account)
             for kind, rows in (
                 ("SYMBOLS_SNAPSHOT", symbols),

@@ -24,6 +24,7 @@ from recon.redaction import Redactor
 from recon.web.app import ACT
 from recon.web.health import LIVEZ, READYZ
 from recon.web.metrics import METRICS
+from tests.support.process_families import children_of
 from tests.support.processes import GATEWAY, LogReader, Service, running, told_by, until
 from tests.support.wire_messages import encoded
 from tests.support.ws_servers import Gateway as Server
@@ -93,10 +94,10 @@ def tables(url: str) -> str:
 
 
 def processes(service: Service, data_dir: Path) -> str:
-    """Return the titles of the processes, and the server's environment; the service's own holds the settings."""
+    """Return the titles of all processes, and the environments of all but the service, whose own holds the settings."""
     assert service.process is not None
     told = [Path(f"/proc/{service.process.pid}/cmdline").read_bytes()]
-    told += told_by(residents(data_dir / "postgres") or [])
+    told += told_by([*(residents(data_dir / "postgres") or []), *children_of(service.process.pid)])
     return b"\n".join(told).decode("latin-1")
 
 
@@ -139,7 +140,7 @@ def answers(port: int) -> str:
     return "\n".join(httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60.0).text for path in paths)
 
 
-def settings(url: str, data_dir: Path, port: int, probed: int) -> dict[str, object]:
+def settings(url: str, data_dir: Path, port: int, probed: int, projection: str) -> dict[str, object]:
     person = f"postgresql://alice:{quote(PASSWORD, safe='')}@db.example.com/recon"
     page = data_dir.parent / "page"
     page.write_text(f"echo cannot use {BEARER} >&2; exit 4", encoding="utf-8")
@@ -162,16 +163,19 @@ def settings(url: str, data_dir: Path, port: int, probed: int) -> dict[str, obje
             "tokens": {"alice": {"token": WEB_TOKEN, "url": person.replace("db.example.com", "127.0.0.1:1")}},
         },
         "monitoring": {"listen": f"127.0.0.1:{probed}"},
+        "service": {"projection": projection},
     }
 
 
-@pytest.mark.parametrize(("log_format", "mark"), [("json", '"level": "info"'), ("console", "[info ")])
+@pytest.mark.parametrize(
+    ("log_format", "mark", "projection"), [("json", '"level": "info"', "task"), ("console", "[info ", "process")]
+)
 def test_no_planted_secret_is_in_any_output_of_a_run(
-    server_dir: Path, tmp_path: Path, log_format: str, mark: str
+    server_dir: Path, tmp_path: Path, log_format: str, mark: str, projection: str
 ) -> None:
     echo, port, probed = Echo(), free_port(), free_port()
     with served(echo.script) as server:
-        service = Service(tmp_path, settings(server.url, server_dir, port, probed), log_format=log_format)
+        service = Service(tmp_path, settings(server.url, server_dir, port, probed, projection), log_format=log_format)
         with running(service):
             superuser = socket_url(server_dir, server_dir / "socket", SUPERUSER)
             witness = LogReader(superuser)

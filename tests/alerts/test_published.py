@@ -24,7 +24,7 @@ from recon.alerts.watch.facts import Facts, GatewayFact
 from recon.alerts.watch.watchdog import watchdog
 from recon.db.engine import create_engine
 from recon.ledger.changes import Finding
-from recon.service.alerting import tell
+from recon.service.signalling import tell
 from recon.simulator.scenarios import demo_plan
 from tests.conftest import TestDatabase
 from tests.support.alert_rows import T0, T0_US, Step, delivery_of, message_of

@@ -2,12 +2,14 @@
 
 Parts: `receive` (the bare WebSocket library), `append`, `committing` (many committers, with and without NOTIFY),
 `offered` (latencies at 2,000 and 5,000 frames a second), `telling` (from a break to the request of its webhook),
-`saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `comparing` (what comparing
-and classifying cost: with them and with books alone, in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how
-the time a row grows with the rows of hostile loads, in memory), `stored` (the same in Postgres), `capacity` (what a
-rate of frames and a number of accounts need of processor, memory and disk), `screens` (a long list as HTML),
-`as_of` (the books at a past time, of ten million entries),
-`reports` (what long reports take of memory and time, in every format).
+`saturated` (end to end, and the service's memory), `several` (gateways at once, by tasks and by processes),
+`handing` (events handed over to the projector, and read back from the log, in turn),
+`projection` (catching up, rebuild), `comparing` (what comparing and classifying cost: with them and with books alone,
+in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how the time a row grows with the rows of hostile loads,
+in memory), `stored` (the same in Postgres), `capacity` (what a rate of frames and a number of accounts need of
+processor, memory and disk), `screens` (a long list as HTML), `as_of` (the books at a past time, of ten million
+entries), `late` (what is told of long ago, after a long log), `reports` (what long reports take of memory and time, in
+every format).
 Without any, all are measured. Everything runs on one embedded Postgres with its durable settings, in a temporary
 directory (`--directory` chooses the disk). Ratios within a run carry over to other machines, absolute figures do not.
 The exit status is 0 whatever the figures are.
@@ -30,11 +32,14 @@ from tests.bench import (
     committing,
     comparing,
     folding,
+    handing,
+    late_facts,
     linear,
     load,
     receiving,
     reporting,
     screens,
+    several,
     stepping,
     stored,
     streaming,
@@ -46,8 +51,8 @@ from tests.bench.sizes import TINY, Sizes
 from tests.bench.stage import Stage, machine, stage
 
 PARTS: Final = (
-    "receive", "append", "committing", "offered", "telling", "saturated", "projection", "steps", "comparing", "peers",
-    "linear", "stored", "capacity", "screens", "as_of", "reports",
+    "receive", "append", "committing", "offered", "telling", "saturated", "several", "handing", "projection", "steps",
+    "comparing", "peers", "linear", "stored", "capacity", "screens", "as_of", "late", "reports",
 )  # fmt: skip
 
 
@@ -60,6 +65,11 @@ def _stream(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> Non
         telling.measure(figures, on, sizes)
     if "saturated" in chosen:
         streaming.saturated(on, figures, load.write_frames(on.place / "saturated.frames", sizes.saturated))
+    if "several" in chosen:
+        at_once = load.write_frames(on.place / "several.frames", sizes.several)
+        several.measure(on, figures, at_once, sizes.several_gateways, sizes.several_turns)
+        offered = load.write_frames(on.place / "several-offered.frames", sizes.several_offered)
+        several.measure(on, figures, offered, (2,), sizes.several_turns, float(sizes.several_rate))
 
 
 def _read(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
@@ -68,6 +78,8 @@ def _read(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
         screens.measure(figures, sizes.listed, sizes.repeats)
     if "as_of" in chosen:
         travelling.measure(on, figures, sizes.entries, sizes.repeats)
+    if "late" in chosen:
+        late_facts.measure(on, figures, sizes.late, sizes.repeats)
     if "reports" in chosen:
         reporting.measure(on, figures, sizes.reported)
 
@@ -81,6 +93,8 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
     if "committing" in chosen:
         committing.measure(on, figures, sizes)
     _stream(chosen, sizes, on, figures)
+    if "handing" in chosen:
+        handing.measure(on, figures, min(sizes.load, sizes.handed), sizes.turns)
     if "projection" in chosen:
         folding.measure(on, figures, min(sizes.saturated, sizes.load), sizes.repeats)
     if "steps" in chosen:

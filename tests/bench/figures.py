@@ -90,7 +90,8 @@ TARGETS: Final = (
     Target("append / eventsourcing, batched", _of("append_vs", "append_1000", "es_1000"), "x", at_least=2),
     Target("projection / eventsourcing's runner", _of("project_vs", "projection", "es_runner"), "x", at_least=20),
     Target("comparing and classifying, of end to end", _at("stream_share"), "x", at_most=0.25),
-    Target("rebuild", _at("rebuild"), "/s", at_least=30_000),
+    Target("rebuild", _at("rebuild"), "/s", at_least=18_000),
+    Target("rebuild of 2, at once / in turn", _of("rebuild_x2", "rebuild_2_of_2", "rebuild_1_of_2"), "x", at_least=1.8),
     Target(
         "append under an open snapshot / append", _of("unharmed", "append_snapshot", "append_100"), "x", at_least=0.9
     ),

@@ -14,7 +14,7 @@ import psycopg
 
 from recon.db.engine import create_engine, libpq_url
 from recon.log.events import NewEvent
-from recon.projection.step import current_edition
+from recon.projection.checkpoint import current_edition
 from recon.reports.formats import FORMATS
 from tests.bench.figures import Figures
 from tests.bench.stage import Stage

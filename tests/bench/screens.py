@@ -72,7 +72,7 @@ def _frame() -> Mapping[str, object]:
     return {
         "theme": None, "viewer": "alice", "csrf": None, "truth": truth, "strip": None, "menu": [], "keys": [],
         "address": "/units", "title": "Units", "question": "", "sql": "", "count": None, "notes": [],
-        "changes_with": "", "why_not": None, "past": False, "of_the_past": True, "times": [], "asked_times": {},
-        "file": None,
+        "changes_with": "", "why_not": None, "not_kept": "", "past": False, "of_the_past": True,
+        "times": [], "asked_times": {}, "file": None,
         "kept": [], "path": "/units",
     }  # fmt: skip

@@ -12,6 +12,13 @@ class Sizes(msgspec.Struct, frozen=True):
 
     #: Frames of the saturated run.
     saturated: int = 100_000
+    #: Frames of each gateway where several are saturated at once, how many are, and turns of each kind of projection.
+    several: int = 30_000
+    several_gateways: tuple[int, ...] = (1, 2)
+    several_turns: int = 3
+    #: Frames that each of two gateways offers, and how many a second.
+    several_offered: int = 5_000
+    several_rate: int = 500
     #: Frames or events of every other load that takes long.
     load: int = 100_000
     #: Frames offered, by frames a second.
@@ -32,6 +39,8 @@ class Sizes(msgspec.Struct, frozen=True):
     repeats: int = 3
     #: Events folded in small steps: the openings of their units take a good third of that.
     stepped: int = 60_000
+    #: Events that are handed over, and read back.
+    handed: int = 20_000
     #: Turns of comparing with and without: in the first one comes first, in the second the other.
     turns: int = 5
     #: Accounts, frames a second, and for how many seconds.
@@ -42,6 +51,8 @@ class Sizes(msgspec.Struct, frozen=True):
     listed: int = 1_000
     #: Entries of the books that are asked for at a past time.
     entries: int = 10_000_000
+    #: Events of the logs after which something of long ago is told.
+    late: tuple[int, ...] = (50_000, 200_000)
     #: Rows of the reports: the first two of workbooks, which take long, the last two of the others.
     reported: tuple[int, int, int] = (100_000, 1_000_000, 10_000_000)
     #: Rows of the hostile loads.
@@ -51,6 +62,11 @@ class Sizes(msgspec.Struct, frozen=True):
 #: Shows that everything runs, and measures nothing. The offered load outlasts the second that is not counted.
 TINY: Final = Sizes(
     saturated=600,
+    several=600,
+    several_gateways=(2,),
+    several_turns=1,
+    several_offered=600,
+    several_rate=600,
     load=600,
     offered={400: 800},
     told=4_000,
@@ -63,10 +79,12 @@ TINY: Final = Sizes(
     peers_followed=50,
     repeats=1,
     turns=1,
+    handed=40,
     stepped=400,
     capacity=((2, 100, 4),),
     listed=10,
     entries=20_000,
+    late=(400, 800),
     reported=(100, 200, 400),
     linear=(8, 32),
 )

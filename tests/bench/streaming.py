@@ -163,7 +163,7 @@ def _watch(
             before, projected = projected, _position(connection, gateway)
             for part in (25, 50, 75, 100):
                 if part not in memory.parts and projected >= load.frames * part // 100:
-                    memory.parts[part] = _resident(service.pid)
+                    memory.parts[part] = resident_of(service.pid)
             if projected > before:
                 moved = time.monotonic()
             if time.monotonic() > moved + STUCK_SECONDS or service.poll() is not None:
@@ -191,13 +191,23 @@ def _position(connection: psycopg.Connection, gateway: str) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _resident(pid: int) -> int:
+def resident_of(pid: int) -> int:
     """Return a process's resident memory in bytes; 0 where the system does not tell."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     except OSError:
         return 0
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
+
+
+def family_of(pid: int) -> list[int]:
+    """Return a process and its children; the process alone where the system does not tell."""
+    try:
+        tasks = Path(f"/proc/{pid}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text(encoding="ascii").split()]
+    except OSError:
+        children = []
+    return [pid, *map(int, children)]
 
 
 @contextmanager

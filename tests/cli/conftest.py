@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine
 
-from recon.cli.main import run
 from recon.db.engine import create_engine
-from recon.db.roles import OPERATOR
 from recon.simulator.scenarios import demo_plan
-from tests.cli.accountant import CUT_OFF, Become
+from tests.cli.accountant import CUT_OFF
 from tests.cli.recorded_service import GATEWAY, RecordedService
 from tests.conftest import TestDatabase
+from tests.support.command_line import Recon, Result, become, recon
 from tests.support.database_days import write_day
 
-
-@dataclass(frozen=True)
-class Result:
-    """What a command line came to."""
-
-    status: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
-
-
-Recon = Callable[..., Result]
+__all__ = ["Recon", "Result", "become", "recon"]
 
 
 @pytest.fixture(autouse=True)
@@ -50,19 +32,6 @@ def _interrupts() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-
-
-@pytest.fixture
-def recon(capsys: pytest.CaptureFixture[str]) -> Recon:
-    """Run a command line."""
-
-    def command(*arguments: str) -> Result:
-        capsys.readouterr()
-        status = run(arguments)
-        captured = capsys.readouterr()
-        return Result(status, captured.out, captured.err)
-
-    return command
 
 
 @pytest.fixture
@@ -95,25 +64,3 @@ def traded(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> TestDatab
     write_day(database.service_url, demo_plan(7, 30.0), ends_at=CUT_OFF + timedelta(seconds=20))
     monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
     return database
-
-
-@pytest.fixture
-def become(traded: TestDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Become]:
-    path = tmp_path / "recon.toml"
-    path.write_text('[gateways.prod-eu]\nurls = ["ws://127.0.0.1:1/"]\n', encoding="utf-8")
-    monkeypatch.setenv("RECON_CONFIG", str(path))
-    superuser, made = create_engine(traded.superuser_url, "tests", pooled=False), []
-
-    def become(name: str) -> None:
-        login = f"{name}_of_{traded.name}"
-        if login not in made:
-            with superuser.begin() as connection:
-                connection.execute(text(f"CREATE ROLE {login} LOGIN IN ROLE {OPERATOR}"))
-            made.append(login)
-        url = make_url(traded.superuser_url).set(username=login).render_as_string(hide_password=False)
-        monkeypatch.setenv("RECON_DATABASE__OPERATOR_URL", url)
-
-    yield become
-    with superuser.begin() as connection:
-        for login in made:
-            connection.execute(text(f"DROP ROLE {login}"))

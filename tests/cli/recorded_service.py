@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
+from recon.db.engine import create_engine
 from recon.ledger.changes import LedgerChanges
 from recon.log.events import SESSION_OPENED, NewEvent
 from recon.log.lease import Lease
@@ -14,8 +15,21 @@ from recon.service.status import PartStatus
 from recon.service.status_store import save
 from tests.support.coverage_rows import CoverageLog
 from tests.support.database_days import fold
+from tests.support.processes import until
 
 GATEWAY = "prod-eu"
+
+
+def give_up(lease: Lease, url: str) -> None:
+    """Close a lease, and wait until Postgres has noticed: it frees what a connection held after its end."""
+    lease.close()
+    engine = create_engine(url, "tests", pooled=False)
+
+    def is_free() -> bool:
+        with engine.connect() as connection:
+            return not connection.execute(text("SELECT count(recorder) FROM recon.gateways")).scalar_one()
+
+    until(is_free)
 
 
 class RecordedService:
@@ -30,6 +44,10 @@ class RecordedService:
         self.story = CoverageLog(url, GATEWAY, seconds=100, ends_at=self.now)
         self.append(SESSION_OPENED, b'{"url":"ws://x/"}', folded=True)
         self.part("projection", "running")
+
+    def die(self) -> None:
+        """Leave the log to others, as a killed process does."""
+        give_up(self.lease, self._url)
 
     def append(self, kind: str, payload: bytes = b"{}", *, at: datetime | None = None, folded: bool) -> None:
         self._batch += 1

@@ -137,7 +137,13 @@ def test_a_signal_and_a_message_are_shown_by_the_beginning_of_their_ids(recon: R
     assert (row["event"], row["state"], row["channels"]) == ("break.opened", "sending", OPS)
     shown = amount(Decimal(row["amount"]), row["unit"])
     assert f"{row['account']} {shown} {row['cause']}" in recon("alerts", "list", "--since", "999d").out
-    assert "-10.50" in row["what"]
+    assert "-10.5 " in row["what"]
+    assert row["amount"] == "-10.50"
+    for given, found in ((f"cause={row['cause']}", 1), ("kind=ends", 0)):
+        rows = recon("alerts", "list", "--since", "999d", "--filter", given, "--json").json()
+        assert len(rows) == found, given
+    refused = recon("alerts", "list", "--filter", "kind=fired")
+    assert (refused.status, "did you mean fires?" in refused.err) == (2, True)
     signal = recon("alerts", "show", row["id"][:12], "--json").json()
     assert signal["signal"]["document"]["id"] == row["id"]
     (message,) = signal["messages"]

@@ -138,6 +138,7 @@ def test_a_break_shows_its_path_and_others_show_none(recon: Recon, day: TestData
     fold(day.service_url, row["gateway"])
 
     told = recon("break", "show", row["id"], "--leg", "--verbose").out
+    assert "settlement window W, by the rules in force: " in told
     assert "\npath\n  before  event 812, 2026-01-05 09:00:00.000: 99.8 " in told
     assert "    and 7 more\n" in told
     section = told.partition("\npath\n")[2].partition("\ntried\n")[0]

@@ -123,10 +123,12 @@ def test_what_can_be_done_next_is_what_the_table_allows(recon: Recon, day: TestD
     told = one(recon, breaks(recon)[0]["id"])
     assert [each["step"] for each in told["next"]] == ["comment", "assign", "investigate", "propose", "accept"]
     propose = next(each["command"] for each in told["next"] if each["step"] == "propose")
-    assert recon(*shlex.split(propose)[1:]).status == 0
+    as_printed = recon(*shlex.split(propose)[1:])
+    assert (as_printed.status, "TEXT stands for words of your own" in as_printed.err) == (2, True)
+    assert recon(*shlex.split(propose.replace("TEXT", "statement-7"))[1:]).status == 0
     fold_all(day)
     told = one(recon, told["id"])
-    assert (told["state"], told["proposal"]["evidence"]) == ("proposed", ["TEXT"])
+    assert (told["state"], told["proposal"]["evidence"]) == ("proposed", ["statement-7"])
     assert {"approve", "reject"} <= {each["step"] for each in told["next"]}
     approve = next(each["command"] for each in told["next"] if each["step"] == "approve")
     assert told["proposal"]["digest"].startswith(approve.split()[-1])
@@ -165,7 +167,7 @@ def test_a_case_shows_all_its_breaks(recon: Recon, day: TestDatabase) -> None:
     assert "propose the cause for both legs (up to 10,000 USD one login may approve)" in shown.out
     assert one(recon, base["id"])["next"][3]["command"] == propose
     # What is offered books the whole trade: both legs, and one digest.
-    assert recon(*shlex.split(propose)[1:]).status == 0
+    assert recon(*shlex.split(propose.replace("TEXT", "statement-7"))[1:]).status == 0
     fold_all(day)
     proposed = recon("break", "show", base["id"])
     assert {one(recon, row["id"])["state"] for row in (base, quote)} == {"proposed"}

@@ -51,7 +51,7 @@ def test_what_is_covered_and_has_no_break_is_clean(check: Recon, service: Record
 
 def test_a_service_that_has_gone_is_not_covered(check: Recon, service: RecordedService) -> None:
     service.accounts(A="covered")
-    service.lease.close()
+    service.die()
     result = check()
     assert result.status == NOT_COVERED
     assert "no service records it" in result.err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from recon.db.engine import create_engine
-from tests.cli.accountant import ACCOUNT, CUT_OFF, DAY, GATEWAY, OF, Become
+from tests.cli.accountant import ACCOUNT, CUT_OFF, DAY, GATEWAY, OF
 from tests.cli.conftest import Recon
-from tests.cli.reports_written import written_in_every_format
 from tests.conftest import TestDatabase
+from tests.support.command_line import Become
 from tests.support.database_days import fold
+from tests.support.reports_written import written_in_every_format
 
 pytestmark = pytest.mark.postgres
 
@@ -85,6 +86,19 @@ def test_an_accountant_s_day(recon: Recon, become: Become, traded: TestDatabase)
     assert (verified.status, [row["verdict"] for row in verified.json()]) == (0, ["verified", "verified"])
 
 
+@pytest.mark.usefixtures("traded")
+def test_a_day_that_is_not_over_is_provisional_and_one_to_come_is_none(
+    recon: Recon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "provisional" not in recon("close", *OF).out
+    monkeypatch.setattr("recon.cli.commands.close.utc_now", lambda: CUT_OFF - timedelta(seconds=5))
+    assert "not over provisional: its cut-off is at" in " ".join(recon("close", *OF).out.split())
+    monkeypatch.setattr("recon.cli.commands.close.utc_now", lambda: CUT_OFF - timedelta(days=3))
+    later = recon("close", *OF)
+    assert (later.status, later.out) == (2, "")
+    assert f"{DAY} is still to come: it begins at" in later.err
+
+
 def test_a_signed_day_is_a_report_too(recon: Recon, become: Become, traded: TestDatabase, tmp_path: Path) -> None:
     become("alice")
     assert sign(recon).status == 0
@@ -100,6 +114,23 @@ def test_a_signed_day_is_a_report_too(recon: Recon, become: Become, traded: Test
     assert recon("report", "close", "--filter", "state=signed").out.endswith(",covered_throughout\n"), (
         "one login signed"
     )
+
+
+def test_a_report_of_closings_has_what_was_signed_by_a_time(recon: Recon, become: Become, traded: TestDatabase) -> None:
+    def states(*times: str) -> set[str]:
+        return {row["state"] for row in recon("report", "close", "--format", "json", *times).json()["rows"]}
+
+    for name in ("alice", "bob"):
+        become(name)
+        assert sign(recon).status == 0
+    fold(traded.service_url, GATEWAY)
+    (row,) = recon("close", "--list", "--json").json()
+    assert states("--known-at", row["second_at"]) == {"signed"}
+    assert states("--known-at", row["signed_at"]) == {"waiting"}
+    before = datetime.fromisoformat(row["signed_at"]) - timedelta(microseconds=1)
+    assert states("--known-at", before.isoformat()) == set()
+    assert states("--as-of", CUT_OFF.isoformat()) == {"signed"}
+    assert states("--as-of", (CUT_OFF - timedelta(microseconds=1)).isoformat()) == set()
 
 
 def test_a_day_whose_coverage_is_not_whole_is_signed_only_with_its_gaps(

@@ -15,6 +15,7 @@ from recon.ledger.changes import LedgerChanges
 from recon.log.events import SESSION_FAILED, SESSION_OPENED, NewEvent
 from recon.log.lease import Lease
 from tests.cli.conftest import Recon
+from tests.cli.recorded_service import give_up
 from tests.conftest import TestDatabase
 from tests.support.coverage_rows import CoverageLog
 from tests.support.database_days import fold
@@ -63,7 +64,7 @@ def test_once_the_recorder_has_gone_nothing_is_said_to_be_well(recon: Recon, lea
     now = datetime.now(UTC)
     lease.append(batch=1, now=now, events=[opened(now)])
     fold(url, GATEWAY)
-    lease.close()  # what Postgres does with the connection of a killed process
+    give_up(lease, url)  # what Postgres does with the connection of a killed process
     result = recon("breaks")
     assert (result.status, result.out) == (SHOWN_NOT_CURRENT, "")
     assert result.err.index("not current: gateway") < result.err.index("no open breaks known"), "it is said first"
@@ -109,7 +110,7 @@ def test_an_event_that_waits_long_to_be_folded_is_told(recon: Recon, lease: Leas
     lease.append(batch=1, now=before, events=[opened(before)])
     result = recon("breaks")
     assert result.status == SHOWN_NOT_CURRENT
-    assert "the books are 1 events behind the log" in result.err or "it is silent" in result.err
+    assert "the books are 1 event behind the log" in result.err or "it is silent" in result.err
     lease.close()
 
 
@@ -120,7 +121,7 @@ def test_a_gateway_of_the_settings_counts_and_one_that_was_removed_does_not(
     lease.append(batch=1, now=now, events=[opened(now)])
     fold(url, GATEWAY)
     monkeypatch.setenv("RECON_GATEWAYS", json.dumps({"new": {"urls": ["ws://127.0.0.1:1/"]}}))
-    lease.close()
+    give_up(lease, url)
     result = recon("breaks")
     assert result.status == SHOWN_NOT_CURRENT
     assert "gateway new: nothing has ever been seen: it was never recorded" in result.err
@@ -149,7 +150,7 @@ def test_every_command_that_shows_state_says_first_what_it_does_not_see(
     assert (document["current"], document["reason"], document["not_current"]) == (True, None, [])
     assert recon(command, "--require-current").status == 0
     assert "not current" not in recon(command).err
-    lease.close()
+    give_up(lease, url)
     assert recon(command).err.startswith(f"not current: gateway {GATEWAY}: nothing has been seen since")
     document = recon(command, "--json").json()
     assert document["current"] is False

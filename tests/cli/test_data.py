@@ -48,7 +48,7 @@ def test_filters_and_plain_columns(recon: Recon, day: TestDatabase) -> None:
     exact = {
         f"{row[0]:f}"
         for row in _view(
-            day, "SELECT reported FROM recon.balances WHERE account = 'KRAKEN/JOHN' AND reported IS NOT NULL"
+            day, "SELECT reported FROM recon_exact.balances WHERE account = 'KRAKEN/JOHN' AND reported IS NOT NULL"
         )
         if isinstance(row[0], Decimal)
     }
@@ -61,6 +61,17 @@ def test_filters_and_plain_columns(recon: Recon, day: TestDatabase) -> None:
     nothing = recon("positions", "--account", "KRAKEN/JOHN")
     assert (nothing.status, nothing.out) == (0, "")
     assert nothing.err.endswith("\nno positions known, but this is not current\n"), "no service runs"
+
+
+def test_why_a_unit_is_not_judged_does_not_depend_on_what_is_listed(
+    recon: Recon, day: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    (of_all,) = [line for line in recon("balances", "--no-pager").out.splitlines() if "no balance row" in line]
+    assert "reported are" in of_all
+    for narrowed in ("verdict=unobserved", "unit=KFEE"):
+        assert of_all in recon("balances", "--filter", narrowed, "--no-pager").out.splitlines()
 
 
 def test_breaks_are_the_open_ones_unless_all_are_asked_for(recon: Recon, day: TestDatabase) -> None:

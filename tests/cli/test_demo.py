@@ -131,6 +131,7 @@ def test_on_a_terminal_it_stays_and_its_data_can_be_tried(temporary: Path) -> No
     assert "NEEDS SOMEBODY" in outputs[0]
     assert outputs[1].startswith(f"case {command}")
     assert "gateway prod-eu" in outputs[2], "nothing failed, also at the gateway without REST"
+    assert "nobody is told" not in outputs[2], "commands know the channels of the service"
     os.kill(process, signal.SIGINT)
     while True:
         try:

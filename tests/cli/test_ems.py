@@ -86,6 +86,8 @@ def test_locations_as_a_table_and_as_json(cloud: Cloud, ems: Configured) -> None
         ["g", "site-1", "region-1", "test", "1"],
     ]
     assert [row["preferred"] for row in ems(given, "locations", "--json").json()] == [None, 1]
+    narrowed = ems(given, "locations", "--columns", "location_id", "--sort", "-location_id", "--filter", "gateway=g")
+    assert narrowed.out.split() == ["location_id", "site-1", "site-0"]
 
 
 def test_endpoints_of_the_cloud_and_of_the_settings(cloud: Cloud, ems: Configured) -> None:

@@ -7,8 +7,6 @@ import gzip
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -18,10 +16,12 @@ import msgspec
 import pytest
 
 from recon.db.reader import open_reader
-from tests.cli.accountant import ACCOUNT, DAY, GATEWAY, OF, Become
+from tests.cli.accountant import ACCOUNT, DAY, GATEWAY, OF
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
+from tests.support.command_line import Become
 from tests.support.database_days import fold
+from tests.support.evidence_checked import verified
 
 pytestmark = pytest.mark.postgres
 
@@ -41,14 +41,6 @@ def written(recon: Recon, to: Path) -> Path:
     assert made.status == 0, made.err
     assert made.out.strip() == hashlib.sha256((to / "manifest.json").read_bytes()).hexdigest()
     return to
-
-
-def verified(directory: Path) -> tuple[int, str]:
-    """Run the verifier of the directory by itself: without recon, and without what is installed."""
-    asked = [sys.executable, "-I", "-S", str(directory / "verify.py"), str(directory)]
-    ran = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - the program under test
-    assert not ran.stderr
-    return ran.returncode, ran.stdout
 
 
 def manifest_of(directory: Path) -> Any:

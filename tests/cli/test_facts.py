@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from recon.db.engine import create_engine
+from recon.db.engine import create_engine, libpq_url
 from recon.db.roles import OPERATOR
+from recon.log.append import append
+from recon.venues.answers import Asked, trade_event
+from recon.venues.client import ToldTrade
 from tests.cli.conftest import Recon
 from tests.cli.test_record import ACCOUNT, CONFIG, GATEWAY, LEDGER, facts, held, ledger, of
 from tests.conftest import TestDatabase
@@ -111,3 +118,28 @@ def test_a_digest_of_nothing_is_refused(recon: Recon, become: Become, digest: st
     become("bob")
     done = recon("facts", "approve", digest)
     assert (done.status, words in done.err) == (2, True)
+
+
+def test_a_material_trade_that_the_venue_itself_told_takes_effect_by_one_person(
+    recon: Recon, become: Become, day: TestDatabase
+) -> None:
+    now = datetime.now(UTC)
+    asked = Asked(ACCOUNT, "kraken", "trades", now, now)
+    trade = ToldTrade("T-77", "BTCUSDT", "BUY", Decimal(3), Decimal(60_000), now - timedelta(seconds=1), order_id="V-1")
+    with psycopg.connect(libpq_url(day.service_url)) as connection:
+        append(connection, gateway=GATEWAY, writer=uuid4(), batch=1, now=now, events=[trade_event(asked, trade)])
+    fold(day.service_url, GATEWAY)
+    assert facts(day) == []
+    (row,) = waiting(recon)
+    assert (row["facts"], row["account"], row["told_by"]) == (1, ACCOUNT, "venue kraken")
+    become("bob")
+    done = recon("facts", "approve", row["digest"][:10], "--no-wait")
+    assert done.status == 0, done.err
+    fold(day.service_url, GATEWAY)
+    (fact,) = facts(day)
+    assert (fact["external_id"], fact["source_class"]) == ("kraken:BTCUSDT:T-77", "venue")
+    with psycopg.connect(libpq_url(day.analyst_url)) as connection:
+        query = "SELECT proposed_by, state, decided_by LIKE 'bob%' FROM recon.approvals WHERE about = 'fact'"
+        assert connection.execute(query).fetchall() == [("venue kraken", "approved", True)]
+        told = connection.execute("SELECT trade_id, quantity, login FROM recon.fact_messages").fetchall()
+    assert told == [("T-77", Decimal(3), "venue kraken")]

@@ -13,7 +13,7 @@ from recon.ledger.fees.rate_table import Evidence
 from recon.ledger.ledger import Ledger
 from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rules import FeeRule, Rules
-from recon.projection.step import current_edition
+from recon.projection.checkpoint import current_edition
 from recon.projection.store import ledger
 from recon.times import microseconds
 from tests.cli.conftest import Recon

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from recon.cli.new_settings import METHODS, Answers, problem_of_url, settings_text
 from recon.config import load_settings
 from recon.errors import ConfigError
+from recon.log.events import TICK
 from recon.testing import case_events, load_case
 from tests.cli.conftest import Recon
+from tests.cli.recorded_service import RecordedService
 from tests.conftest import TestDatabase
 from tests.support.database_days import fold, write_events
 
@@ -132,7 +135,8 @@ def test_the_doctor_looks_at_everything_and_names_what_failed(recon: Recon, data
     states = {key: each["state"] for key, each in checks.items()}
     assert states["settings", "recon.toml"] == states["database", "connection"] == states["database", "role"] == "ok"
     assert states["clock", "database"] == "ok"
-    assert (states["backup", "last"], checks["backup", "last"]["detail"]) == ("hint", "no backup is known")
+    assert states["backup", "last"] == "hint"
+    assert checks["backup", "last"]["detail"] == "no backup is known (operator 11)"
     assert states["service", "running"] == states["settings", "rights"] == "hint"
     assert ("disk", "database") in states
 
@@ -156,6 +160,23 @@ def test_the_doctor_names_the_rows_of_other_codes_than_their_assets(
     (units,) = [each for each in checks if each["check"] == "units"]
     assert (units["state"], units["advice"]) == ("hint", "recon balances --account KRAKEN/NEW")
     assert "XXBT, ZUSD are not judged: no setting says what row XBT has" in units["detail"]
+
+
+@pytest.mark.postgres
+def test_the_doctor_says_which_books_do_not_follow_the_log(
+    recon: Recon, service: RecordedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def books() -> tuple[str, str]:
+        checks = recon("doctor", "--offline", "--json").json()["checks"]
+        (found,) = [each for each in checks if each["area"] == "books"]
+        return found["state"], found["detail"]
+
+    assert books() == ("ok", "they follow the log")
+    monkeypatch.setattr("recon.reads.currency.BEHIND", timedelta(seconds=-1))
+    service.append(TICK, folded=False)
+    assert books() == ("hint", "the books are 1 event behind the log")
+    service.die()
+    assert books() == ("hint", "no service records it; start `recon run`")
 
 
 def test_the_doctor_of_a_machine_without_a_database(recon: Recon, here: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,10 +53,10 @@ def test_a_list_of_a_past_time_is_its_function(recon: Recon, day: TestDatabase, 
     document = result.json()
     rows = document[command] if isinstance(document, dict) else document
     assert len(rows) == _count(day, function, middle) > 0
-    summed = f"SELECT coalesce(sum({value}), 0)::text FROM recon.{function}(:at, :at)"  # noqa: S608 - ours
+    summed = f"SELECT trim_scale(coalesce(sum({value}), 0))::text FROM recon.{function}(:at, :at)"  # noqa: S608 - ours
     known = [row[value] for row in rows if row[value] is not None]
     assert known
-    total = "SELECT sum(v)::text FROM unnest(CAST(:known AS numeric[])) AS x (v)"
+    total = "SELECT trim_scale(sum(v))::text FROM unnest(CAST(:known AS numeric[])) AS x (v)"
     assert _one(day, total, known=known) == _one(day, summed, at=middle)
     if isinstance(document, dict):
         assert document["as_of"] == document["known_at"] == middle.isoformat().replace("+00:00", "Z")
@@ -71,6 +72,18 @@ def test_what_is_shown_says_both_times(recon: Recon, middle: datetime, command: 
     assert f"as of {moment(middle)}, as known now" in known_now.err
 
 
+def test_a_past_figure_says_when_its_report_came(
+    recon: Recon, middle: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = recon("balances", "--as-of", middle.isoformat()).out
+    assert "seen: time of the report, up to a minute before the last one" in shown
+    times = re.findall(r"\b\d\d:\d\d:\d\d\b", shown)
+    assert {each for each in times if each[:5] in {f"{middle:%H:%M}", f"{middle - timedelta(minutes=1):%H:%M}"}}
+    assert "seen: age of the last report" in recon("balances").out
+
+
 def test_coverage_of_a_past_time_has_stretches_that_had_begun(
     recon: Recon, day: TestDatabase, middle: datetime
 ) -> None:
@@ -78,8 +91,37 @@ def test_coverage_of_a_past_time_has_stretches_that_had_begun(
     stretches = result.json()["stretches"]
     assert len(stretches) == _count(day, "coverage_as_of", middle) > 0
     assert all(row["covered"] is not None and row["state"] for row in result.json()["accounts"])
+    assert result.json()["open_questions"] is None, "what is asked now is not what was asked then"
     late = recon("coverage", "--as-of", middle.isoformat(), "--since", (middle + timedelta(seconds=1)).isoformat())
     assert late.status == 2
+
+
+def test_before_all_books_a_unit_says_so_and_nothing_of_now(
+    recon: Recon, middle: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    for command in ("positions", "balances"):
+        shown = recon(command, "--as-of", (middle - timedelta(days=5)).isoformat(), "--no-pager").out
+        assert "its books had not begun: they begin with an opening after this time" in shown
+        assert "are booked" not in shown
+        assert "was reported" not in shown
+
+
+def test_gaps_of_a_past_time_are_counted_as_they_are_listed(
+    recon: Recon, day: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = _one(day, "SELECT now()")
+    assert isinstance(now, datetime)
+    asked = ("coverage", "--as-of", now.isoformat(), "--since", "36500d")
+    document = recon(*asked, "--json").json()
+    lost = {(row["gateway"], row["account"]) for row in document["stretches"] if row["state"] == "gap"}
+    assert lost == {(row["gateway"], row["account"]) for row in document["gaps"] if row["gap"]} != set()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = recon(*asked, "--no-pager").out
+    assert f"covered; {len(document['gaps'])} gaps, " in shown
+    assert "last sign of life" not in shown, "the last sign of life is known of now alone"
 
 
 def test_a_case_of_a_past_time_has_the_steps_that_were_known(recon: Recon, day: TestDatabase) -> None:

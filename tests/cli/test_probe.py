@@ -62,7 +62,7 @@ def test_a_gateway_that_is_silent_is_critical_also_if_it_never_named_an_account(
 
 def test_a_killed_service_is_critical_at_once(recon: Recon, service: RecordedService) -> None:
     service.accounts(A="covered")
-    service.lease.close()  # what Postgres does with the connections of a killed process
+    service.die()  # what Postgres does with the connections of a killed process
     result = recon("probe")
     assert result.status == CRITICAL
     assert "no service records it" in problem(result)
@@ -84,7 +84,7 @@ def test_an_event_that_waits_for_long_is_critical(
         connection.execute(text("UPDATE recon_store.log_events SET recorded_at = recorded_at - interval '15 s'"))
     result = recon("probe")
     assert result.status == CRITICAL
-    assert problem(result).endswith("the books are 1 events behind the log")
+    assert problem(result).endswith("the books are 1 event behind the log")
 
 
 def test_a_database_that_is_away_is_critical(recon: Recon, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_what_is_heard_but_not_complete_and_a_part_that_fails_are_warnings(
     told = "".join(result.out)
     assert "WARNING watcher: it is retrying since" in told
     assert f"WARNING account A of {GATEWAY}: it is not covered, but unresolved" in told
-    service.lease.close()
+    service.die()
     assert recon("probe").out.splitlines()[0].startswith("CRITICAL"), "the worst comes first"
 
 

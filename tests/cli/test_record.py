@@ -265,6 +265,11 @@ def test_a_dry_run_shows_what_is_new_and_appends_nothing(
         *((2, "new"), (2, "new"), (3, "new"), (4, "new"), (5, "new"), (6, "ignored"))
     ]
     assert dry[-1]["reason"] == "type 'margin' is ignored"
+    asked = ("--filter", "state=ignored", "--columns", "line,state")
+    narrowed = recon(*of("import", str(file), "--mapping", "ledger", "--dry-run"), *asked)
+    assert narrowed.out.split() == ["line", "state", "6", "ignored"]
+    refused = recon(*of("import", str(file), "--mapping", "ledger", "--no-wait"), "--filter", "verdict=break")
+    assert (refused.status, "cannot be narrowed by verdict" in refused.err) == (2, True)
     fold(day.service_url, GATEWAY)
     assert facts(day) == []
     recon(*of("import", str(file), "--mapping", "ledger", "--no-wait"))

@@ -47,7 +47,8 @@ def _running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=PATIENCE)
+        # Where a test fails, its reader sees why.
+        print(arguments[0], *process.communicate(timeout=PATIENCE), sep="\n")  # noqa: T201 - pytest shows it where a test fails
 
 
 def _recon(*arguments: str) -> Any:

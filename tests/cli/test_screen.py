@@ -59,7 +59,7 @@ def _picture(units: int = 3, openings: Sequence[Opening] = FOUND) -> Snapshot:
         + [_unit("ETH", "break", Decimal("0.2")), _unit("XETH", "pending", Decimal(5))],
         openings=list(openings),
         open_breaks=1,
-        pending=0,
+        undecided=0,
         delivered=1,
         messages=1,
         waiting=0,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from recon.display.ids import short_id
 from tests.cli.conftest import Recon
 from tests.cli.test_record import ACCOUNT, CONFIG, GATEWAY, of
 from tests.conftest import TestDatabase
@@ -102,10 +103,11 @@ def test_bad_rows_and_unknown_assets_are_named_and_nothing_is_told(
     assert (unknown.status, "has no asset 'USTD'" in unknown.err) == (2, True)
     fold(day.service_url, GATEWAY)
     assert recon("sources", "--json").json() == []
+    assert "recon import FILE --as-balances --at TIME --source custodian" in recon("sources").err, "what to do next"
 
 
 def test_a_break_of_a_source_says_who_says_so_and_a_corrected_file_clears_it(
-    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path
+    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = datetime.now(UTC) - timedelta(seconds=45)
     codes = [code for code, row in balances(recon).items() if row["verdict"] == "agreed"]
@@ -115,6 +117,9 @@ def test_a_break_of_a_source_says_who_says_so_and_a_corrected_file_clears_it(
     unit, expected = checks[0]["unit"], checks[0]["expected"]
     assert Decimal(checks[0]["drift"]) == 123456789 - Decimal(expected)
     assert (balances(recon)[unit]["verdict"], balances(recon)[unit]["agreed_source"]) == ("break", None)
+    with monkeypatch.context() as terminal:
+        terminal.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        assert f"recon break show {short_id(checks[0]['break_id'])}" in recon("sources", "--no-pager").out
     shown = " ".join(recon("break", "show", checks[0]["break_id"]).out.split())
     assert "source_differs" in shown
     assert f"{unit}: an independent source says so; what the EMS reports is another question." in shown

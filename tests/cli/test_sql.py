@@ -87,7 +87,7 @@ def test_the_catalogue_tells_every_view_and_column_from_the_comments(recon: Reco
     document = recon("sql", "--catalogue", "--format", "markdown").out
     assert "## view recon.breaks" in document
     assert "| `drift`" not in document
-    assert "| drift | numeric | reported - expected, signed" in document
+    assert "| drift | numeric(38,18) | reported - expected, signed" in document
     rows = recon("sql", "--catalogue", "--format", "json").json()
     (column,) = [row for row in rows if (row["object"], row["column"]) == ("fees", "rate")]
     assert column["meaning"].startswith("Its share of turnover")

@@ -15,13 +15,16 @@ from recon.cli.command_line import COMMANDS
 from recon.cli.status_screen import MAX_NEEDS, StatusView, status_lines
 from recon.cli.tables.look import Look
 from recon.ledger.changes import Finding, LedgerChanges
+from recon.log.events import NewEvent
 from recon.reads.currency import Stale
 from recon.reads.needs import Need, Needs
 from recon.reads.standing import Standing
+from recon.testing import BTC_USDT, GatewayDriver, OrderScript, balance_row
 from tests.cli.conftest import Recon
 from tests.cli.test_breaks import fold_all
 from tests.conftest import TestDatabase
 from tests.support.coverage_rows import CoverageLog
+from tests.support.database_days import write_events
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 GATEWAY = {
@@ -227,3 +230,41 @@ def test_an_asset_that_was_named_since_needs_nobody_and_one_that_was_not_is_to_b
     assert [need["what"] for need in needs if need["kind"] == "look at"] == ["1 finding unreadable, eu event 12"]
     (to_set_up,) = [need["what"] for need in needs if need["kind"] == "set up"]
     assert to_set_up.startswith("KRAKEN ETH is not judged")
+
+
+@pytest.mark.postgres
+def test_what_a_finding_tells_is_no_news_once_it_is_over(
+    recon: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000"), symbols=[])
+    driver.report(OrderScript("a", [("1", "100")]).report(1))
+    (waits,) = driver.findings("instrument_unknown")
+    told = CoverageLog(database.service_url)
+    unmatched = Finding(None, 11, "setting_unmatched", "account X", "account X matches nothing")
+    told.write(LedgerChanges(findings=[waits, unmatched]))
+
+    def look_at() -> list[str]:
+        needs = recon("status", "--json").json()["needs"]
+        return sorted(need["what"] for need in needs if need["kind"] == "look at")
+
+    def over() -> dict[str, bool]:
+        return {row["kind"]: row["is_over"] for row in recon("findings", "--json").json()}
+
+    assert look_at() == [
+        f"1 finding instrument_unknown, eu event {waits.seq}",
+        "1 finding setting_unmatched, eu event 11",
+    ]
+    assert over() == {"instrument_unknown": False, "setting_unmatched": False}
+    driver.symbols(BTC_USDT)
+    told.write(LedgerChanges(fills=driver.ledger.changes.fills))
+    assert over() == {"instrument_unknown": True, "setting_unmatched": False}
+    assert "nothing to do: this is over" in recon("findings", "--filter", "kind=instrument_unknown").out
+    assert look_at() == ["1 finding setting_unmatched, eu event 11"]
+    told.write(LedgerChanges(findings=[Finding(None, 12, "rules_approved", "00", "approved")]))
+    assert look_at() == []
+    told.write(LedgerChanges(findings=[msgspec.structs.replace(unmatched, seq=13)]))
+    assert look_at() == ["1 finding setting_unmatched, eu event 13"]
+    write_events(database.service_url, "eu", [NewEvent("rules", b"{}", told.ends_at)])
+    assert look_at() == []

@@ -182,6 +182,8 @@ def test_verify_export_and_check_again(recon: Recon, day: TestDatabase, tmp_path
     one = recon("verify", "--gateway", "prod-us", "--against", str(heads))
     assert one.status == 0
     assert "prod-eu" not in one.out
+    narrowed = recon("verify", "--filter", "gateway=prod-us", "--columns", "gateway,state")
+    assert narrowed.out.split() == ["gateway", "state", "prod-us", "ok"]
 
     kept["heads"][0]["digest"] = "00" * 32
     kept["heads"][1]["seq"] += 1
@@ -224,7 +226,12 @@ def test_rebuild_gives_the_same_books(recon: Recon, day: TestDatabase) -> None:
         ("prod-us", True, True),
     ]
     assert recon("balances", "--json").json()["balances"] == before
-    assert recon("rebuild", "--gateway", "prod-us").status == 0
+    narrowed = recon("rebuild", "--gateway", "prod-us", "--columns", "gateway,same")
+    assert narrowed.out.split() == ["gateway", "same", "prod-us", "yes"]
+    editions = [row["edition"] for row in recon("rebuild", "--json").json()]
+    for wrong in (("--columns", "egdit"), ("--filter", "unit=BTC"), ("--sort", "egdit")):
+        assert recon("rebuild", *wrong).status == 2
+    assert [row["edition"] - 1 for row in recon("rebuild", "--json").json()] == editions, "what is refused did nothing"
     unknown = recon("rebuild", "--gateway", "prod-zz")
     assert unknown.status == 2
     assert "did you mean prod-us?" in unknown.err

@@ -49,6 +49,9 @@ def every_command() -> Iterator[tuple[str, ...]]:
         ("events -n", "-n needs a value"),
         ("breaks --json=3", "--json takes no value"),
         ("import a.csv b.csv", "this is too much: b.csv"),
+        ("sql select", "a query is given with -c: `recon sql -c select`"),
+        ("sql select 1", "a query is given with -c: `recon sql -c 'select 1'`"),
+        ("close 2026-11-28", "a day is given with --date: `recon close --date 2026-11-28`"),
         ("events --refused --kind fact", "--refused goes with --gateway, --account and --limit only"),
         ("coverage --since 5x", "--since must be a time in the past (2026-01-05T09:00:00Z) or an age (2h, 7d)"),
         ("record dposit", "KIND must be deposit, withdrawal, transfer,"),
@@ -107,6 +110,7 @@ def test_the_settings_beside_are_found_and_a_person_is_told(
     assert "settings: " not in shown.err, "a script is not told"
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "1000")
     told = recon("check-config")
     assert told.err.startswith("settings: recon.toml\n")
     assert "settings: " not in told.out

@@ -24,6 +24,11 @@ def test_other_rules_spare_breaks_and_the_books_stay(recon: Recon, day: TestData
     assert set(gone) <= {row["id"] for row in before}
     assert len(gone) == eu["breaks_now"] - eu["breaks_then"] > 0
     assert recon("breaks", "--all", "--json").json()["breaks"] == before
+    narrowed = ("--filter", f"unit={eu['differences'][0]['now']['unit']}", "--gateway", "prod-eu")
+    (other,) = recon("what-if", "--rules", str(rules), "--json", *narrowed).json()
+    units = {(each["now"] or each["then"])["unit"] for each in other["differences"]}
+    assert units == {eu["differences"][0]["now"]["unit"]}
+    assert other["breaks_now"] == eu["breaks_now"]
     shown = recon("what-if", "--rules", str(rules), "--gateway", "prod-eu")
     assert gone[0] in shown.out
     assert f"prod-eu: {eu['breaks_now']} breaks now" in shown.err

@@ -46,9 +46,9 @@ def observed(reported: str, expected: str | None, verdict: str = "agreed", expla
     return Observed(CUT_OFF - 30 * SECOND, 7, Decimal(reported), amount, Decimal(explained), verdict)
 
 
-def line(unit: UnitFigures, *breaks: BreakFact, whole: bool = True) -> CloseLine:
+def line(unit: UnitFigures, *breaks: BreakFact, whole: bool = True, known_until: datetime = CUT_OFF) -> CloseLine:
     with exact():
-        return line_of(unit, breaks, Tolerance(), Day(Calendar("UTC", 17 * 60), CUT_OFF, whole))
+        return line_of(unit, breaks, Tolerance(), Day(Calendar("UTC", 17 * 60), CUT_OFF, whole, known_until))
 
 
 def amounts(of: CloseLine) -> list[str | None]:
@@ -135,6 +135,8 @@ def test_a_break_is_open_if_it_was_at_the_cut_off() -> None:
     ]:
         assert len(line(drifting, each).breaks) == count, each
     assert line(drifting, break_()).breaks[0].age == timedelta(days=1)
+    early = line(drifting, break_(), known_until=OPENS + timedelta(hours=3))
+    assert early.breaks[0].age == timedelta(hours=3), "a cut-off to come ages nothing"
 
 
 @settings(deadline=None)
@@ -222,8 +224,8 @@ def test_the_order_and_scale_of_facts_do_not_matter() -> None:
 def test_what_is_no_closing_is_refused() -> None:
     with pytest.raises(DocumentRefused, match="no closing"):
         closing_of({"version": 1})
-    with pytest.raises(DocumentRefused, match="version 2"):
-        closing_of({**json.loads(canonical(closing(figures()).document)), "version": 2})
+    with pytest.raises(DocumentRefused, match="version 3"):
+        closing_of({**json.loads(canonical(closing(figures()).document)), "version": 3})
 
 
 def test_a_late_fact_is_the_difference() -> None:

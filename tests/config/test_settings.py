@@ -120,6 +120,20 @@ def test_settings_are_frozen() -> None:
         settings.log.__setattr__("level", "debug")
 
 
+@pytest.mark.parametrize(
+    ("gateways", "chosen", "processes"),
+    [(1, None, False), (2, None, True), (16, None, True), (17, None, False), (1, "process", True), (2, "task", False)],
+)
+def test_gateways_are_projected_by_processes_where_there_are_several_or_as_chosen(
+    gateways: int, chosen: str | None, processes: bool
+) -> None:
+    document = {
+        "gateways": {f"g{number}": {"urls": ["ws://127.0.0.1:1/"]} for number in range(gateways)},
+        "service": {"projection": chosen},
+    }
+    assert Settings.model_validate(document).projects_in_processes is processes
+
+
 # --- the environment
 
 

@@ -15,8 +15,8 @@ from recon.ledger.fees.rate_table import Evidence
 from recon.ledger.ledger import Ledger
 from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rules import FeeRule, Rules
+from recon.projection.checkpoint import current_edition
 from recon.projection.editions import delete_edition
-from recon.projection.step import current_edition
 from recon.projection.store import ledger
 from recon.projection.store.digest import digest_of
 from recon.times import microseconds
@@ -61,7 +61,7 @@ def save(database: TestDatabase, book: Ledger) -> None:
 
 
 def rows(analyst: Connection) -> list[RowMapping]:
-    query = "SELECT * FROM recon.fees_learned ORDER BY account, source DESC, fee_asset, rate"
+    query = "SELECT * FROM recon_exact.fees_learned ORDER BY account, source DESC, fee_asset, rate"
     return list(analyst.execute(text(query)).mappings())
 
 

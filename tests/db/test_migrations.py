@@ -6,16 +6,20 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pkgutil import walk_packages
 
+import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, Connection, Table, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import SchemaItem
 
 import recon
 from recon.db.engine import create_engine
 from recon.db.metadata import STORE, metadata
-from recon.db.migrate import VERSION_TABLE, downgrade, migrate, schema_version
+from recon.db.migrate import ATTEMPTS, VERSION_TABLE, downgrade, migrate, schema_version
 from recon.db.version import newest_version
 from recon.errors import DatabaseError
 from recon.log.events import NewEvent
@@ -86,8 +90,8 @@ def test_tables_are_as_the_code_declares_them(database: TestDatabase) -> None:
     assert declared == {table.name for table in metadata.tables.values()}
 
     def ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:
-        # Indexes are a matter of the migrations alone; nothing in the code names one.
-        return kind != "index" and name != VERSION_TABLE
+        # Indexes and partitions are a matter of the migrations alone; nothing in the code names one.
+        return kind != "index" and name != VERSION_TABLE and not str(name).startswith("log_events_")
 
     with create_engine(database.owner_url, "tests", pooled=False).connect() as connection:
         context = MigrationContext.configure(
@@ -116,3 +120,43 @@ def test_the_comparison_would_notice(database: TestDatabase) -> None:
         )
         columns = [change[-1] for change in _changes(context) if change[0] == "remove_column"]
         assert [column.name for column in columns if isinstance(column, Column)] == ["surprise"]
+
+
+def _ended_by(kind: type[psycopg.Error], times: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have Alembic's next upgrades end by an error; return the list of the versions that were asked for."""
+    asked: list[str] = []
+    upgrade = command.upgrade
+
+    def refused(config: Config, revision: str) -> None:
+        asked.append(revision)
+        if len(asked) <= times:
+            raise OperationalError("DROP VIEW", {}, kind("ended"))
+        upgrade(config, revision)
+
+    monkeypatch.setattr(command, "upgrade", refused)
+    return asked
+
+
+def test_readers_and_a_migration_that_wait_for_each_other_do_not_end_it(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downgrade(database.owner_url, "-1")
+    asked = _ended_by(psycopg.errors.DeadlockDetected, 2, monkeypatch)
+    migrate(database.owner_url)
+    assert asked == ["head"] * 3
+    with create_engine(database.owner_url, "test", pooled=False).connect() as connection:
+        assert schema_version(connection) == newest_version()
+
+
+def test_it_is_not_begun_for_ever_nor_after_another_failure(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _ended_by(psycopg.errors.DeadlockDetected, ATTEMPTS, monkeypatch)
+    with pytest.raises(DatabaseError, match="the migration failed"):
+        migrate(database.owner_url)
+    assert len(asked) == ATTEMPTS
+    monkeypatch.undo()
+    asked = _ended_by(psycopg.errors.LockNotAvailable, 1, monkeypatch)
+    with pytest.raises(DatabaseError, match="the migration failed"):
+        migrate(database.owner_url)
+    assert len(asked) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Row, text
 from recon.db.engine import create_engine
 from recon.exact import exact
 from recon.ledger.rules import AccountRules, Rules
-from recon.testing import PERPETUAL
+from recon.testing import PERPETUAL, OrderScript
 from tests.conftest import TestDatabase
 from tests.support.analysts_days import FEE, AnalystsDays, write_driver
-from tests.support.facts_driver import record_fact
+from tests.support.facts_driver import record_fact, record_trade
 from tests.support.properties import steady
 
 pytestmark = pytest.mark.postgres
@@ -173,3 +173,85 @@ def test_fees_stand_with_symbol_order_and_rate(database: TestDatabase, analyst: 
         ("BTCUSDT-PERP", "c:o2", "USDT", D(-1), 1000, FEE, "inferred", None),
         (None, None, "USDT", D(-7), None, None, "inferred", "W-1"),
     ]
+
+
+EARNED = "SELECT realised, fees, fills, told_trades, unknown_fills, held, cost FROM {} WHERE symbol = 'BTCUSDT'"
+TOLD_PARTS = "SELECT part, side, quantity, amount, order_key, fact FROM recon.pnl_parts WHERE symbol = 'BTCUSDT'"
+
+
+def known_at(driver_time: datetime) -> str:
+    """Return the function of what was earned until now, as known at a time."""
+    return f"recon.pnl_daily_as_of('infinity', '{driver_time.isoformat()}')"
+
+
+def test_a_trade_that_only_a_statement_told_counts_from_when_it_was_known(
+    database: TestDatabase, analyst: Connection
+) -> None:
+    days = AnalystsDays()
+    days.trade("BUY", "2", "100")
+    days.held["BTC"] += 1
+    days.held["USDT"] -= D("130.13")
+    days.rest(60)
+    days.trade("SELL", "1", "120")
+    believed = days.driver.now
+    record_trade(days.driver, "T-1", "1", "130", ago=80, fee="0.13", fee_asset="USDT")
+    days.rest(20)
+    write_driver(database, days.driver)
+
+    # Two for 200, and one of them sold; then three for 330.
+    assert rows(analyst, EARNED.format(known_at(believed))) == [(D(20), D("-0.32"), 2, 0, 0, 1, D(100))]
+    assert rows(analyst, EARNED.format("recon.pnl_daily")) == [(D(10), D("-0.45"), 2, 1, 0, 2, D(220))]
+    before_the_sale = believed - timedelta(seconds=60)
+    of_then = f"recon.pnl_daily_as_of('{before_the_sale.isoformat()}')"
+    assert rows(analyst, EARNED.format(of_then)) == [(0, D("-0.33"), 1, 1, 0, 3, D(330))]
+    assert rows(analyst, TOLD_PARTS + " AND part = 'told'") == [("told", "BUY", 1, -130, None, "T-1")]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_report_of_a_trade_that_was_told_before_adds_only_what_differs(
+    database: TestDatabase, analyst: Connection, broken: bool
+) -> None:
+    days = AnalystsDays()
+    days.trade("BUY", "3", "100")
+    days.held["BTC"] -= 2
+    days.held["USDT"] += D("239.76")
+    if broken:
+        days.rest(60)
+    placed = days.driver.now - timedelta(seconds=4 + 60 * broken)
+    record_trade(days.driver, "T-1", "2", "120", side="SELL", order_id="X-late", ago=60 * broken)
+    days.rest(10)
+    told = days.driver.now
+    # The venue's report of it has two fills, and both are of what was told.
+    late = OrderScript("late", [("0.5", "120"), ("1.5", "120")], side="SELL", placed_at=placed)
+    days.driver.report(late.report(2))
+    days.rest(60)
+    write_driver(database, days.driver)
+
+    assert [row[:1] + row[2:4] for row in rows(analyst, EARNED.format(known_at(told)))] == [(D(40), 1, 1)]
+    assert [row[:1] + row[2:] for row in rows(analyst, EARNED.format("recon.pnl_daily"))] == [
+        (D(40), 3, 1, 0, 1, D(100))
+    ]
+    assert rows(analyst, TOLD_PARTS + " AND order_key = 'c:late' AND part = 'fill' ORDER BY ordinal") == [
+        ("fill", "SELL", 0, 0, "c:late", None),
+        ("fill", "SELL", 0, 0, "c:late", None),
+    ]
+
+
+def test_a_part_that_was_told_before_is_taken_out_of_the_fill_that_reports_it(
+    database: TestDatabase, analyst: Connection
+) -> None:
+    days = AnalystsDays()
+    placed = days.driver.now - timedelta(seconds=4)
+    record_trade(days.driver, "T-1", "1", "100", order_id="X-late")
+    days.held["BTC"] += 3
+    days.held["USDT"] -= D("312.312")
+    days.driver.report(OrderScript("late", [("3", "104")], placed_at=placed).report(1))
+    days.rest(60)
+    write_driver(database, days.driver)
+
+    assert rows(analyst, TOLD_PARTS + " AND part <> 'fee' ORDER BY part") == [
+        ("fill", "BUY", 2, D(-212), "c:late", None),
+        ("told", "BUY", 1, D(-100), None, "T-1"),
+    ]
+    ((realised, *_, held, cost),) = rows(analyst, EARNED.format("recon.pnl_daily"))
+    assert (realised, held, cost) == (0, 3, D(312))

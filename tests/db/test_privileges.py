@@ -25,12 +25,14 @@ _THINGS: Final = """
 SELECT CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'view' ELSE 'table' END,
        n.nspname || '.' || c.relname, c.oid
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname IN ('recon', 'recon_store') AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+WHERE n.nspname IN ('recon', 'recon_exact', 'recon_store') AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 UNION ALL
 SELECT 'function', n.nspname || '.' || p.proname, p.oid
-FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE n.nspname IN ('recon', 'recon_store')
+FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname IN ('recon', 'recon_exact', 'recon_store')
 UNION ALL
-SELECT 'schema', n.nspname, n.oid FROM pg_namespace AS n WHERE n.nspname IN ('recon', 'recon_store', 'public')
+SELECT 'schema', n.nspname, n.oid FROM pg_namespace AS n
+WHERE n.nspname IN ('recon', 'recon_exact', 'recon_store', 'public')
 UNION ALL
 SELECT 'database', 'its own', d.oid FROM pg_database AS d WHERE d.datname = current_database()
 ORDER BY 1, 2
@@ -118,7 +120,7 @@ def test_what_runs_with_the_owners_rights_finds_only_what_is_named(database: Tes
     with psycopg.connect(libpq_url(database.superuser_url)) as admin:
         query = """
             SELECT p.proname, p.proconfig FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
-            WHERE n.nspname IN ('recon', 'recon_store') AND p.prosecdef"""
+            WHERE n.nspname IN ('recon', 'recon_exact', 'recon_store') AND p.prosecdef"""
         functions = admin.execute(query).fetchall()
     assert functions
     for name, settings in functions:

@@ -26,8 +26,9 @@ TABLE = re.compile(
     r"\b(INTO|(?:FROM|JOIN|UPDATE)(?!\s+[\w.]+\())\s+(recon_store\.\w+|FILLED\.FILLED|FILLED)\b"
     r"(?:\s+(?:AS\s+)?([a-z]\w*))?"
 )
-#: Small tables that are not spread by gateway: the schema's version, what the services' parts do, what is watched.
-SMALL = ("alembic_version", "service_parts", "watch")
+#: Small tables that are not spread by gateway: the schema's version, what the services' parts do, what is watched,
+#: and which logins are limited.
+SMALL = ("alembic_version", "service_parts", "watch", "limits", "limited", "limit_changes")
 #: One policy decides on the signals of all gateways in one order: what it reads and writes is in one place.
 ALERTS = (
     "signals", "deliveries", "channels", "told_cases", "router", "router_states", "policies", "silences",

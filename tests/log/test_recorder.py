@@ -20,6 +20,7 @@ from recon.db.migrate import migrate
 from recon.db.roles import OWNER, SERVICE
 from recon.errors import LeaseLost, Overrun
 from recon.log import recorder as recorders
+from recon.log.handover import Handover
 from recon.log.lease import Lease
 from tests.conftest import UNSAFE_BUT_FAST, TestDatabase
 from tests.support.recorder_probe import (
@@ -134,7 +135,11 @@ async def test_a_batch_whose_answer_was_lost_lands_once(
     database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorders, "APPEND_SECONDS", 1.0)
-    async with proxy(database.service_url) as between, running(Recording(between.url)) as recording:
+    handover = Handover()
+    async with (
+        proxy(database.service_url) as between,
+        running(Recording(between.url, handover=handover)) as recording,
+    ):
         recording.put("1")
         await recording.until_landed(1)
         with connected(database.owner_url) as raw, raw.transaction():
@@ -144,6 +149,9 @@ async def test_a_batch_whose_answer_was_lost_lands_once(
             between.mute()
         # The old backend commits now, but nobody hears of it; it still holds the lease.
         await recording.until_landed(3)
+        handed = handover.after(0)
+        assert handed is not None
+        assert [event.payload for event in handed.events] == [b"1", b"2", b"3"]
         assert [seq for seq, _, _ in log_of(database.service_url)] == [1, 2, 3]
         recording.put("4")
         await recording.until_landed(4)

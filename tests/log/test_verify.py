@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 from recon.db.engine import create_engine, libpq_url
 from recon.errors import IntegrityError
 from recon.log.append import append
+from recon.log.chain_check import MAX_DIFFERENCES
 from recon.log.events import Head, NewEvent, canonical, chain, former_leaf, genesis
-from recon.log.verify import MAX_DIFFERENCES, logs, verify
+from recon.log.verify import logs, verify
 from recon.times import microseconds
 from tests.conftest import TestDatabase
 

@@ -28,30 +28,32 @@ MOST_STEPS = 40
 
 UNITS = """
     SELECT account || '|asset|' || asset, opening, balance, reported, verdict, reason
-    FROM recon.balances WHERE gateway = %(gateway)s
+    FROM recon_exact.balances WHERE gateway = %(gateway)s
     UNION ALL
     SELECT account || '|contract|' || symbol, opening, quantity, reported, verdict, reason
-    FROM recon.positions WHERE gateway = %(gateway)s
+    FROM recon_exact.positions WHERE gateway = %(gateway)s
     ORDER BY 1
 """
 BREAKS = """
     SELECT account || '|' || unit_kind || '|' || unit, amount, cause, certainty, state, case_id, id,
            opened_at, origin_at,
            (SELECT item -> 'path' FROM jsonb_array_elements(evidence) AS item WHERE jsonb_exists(item, 'path'))
-    FROM recon.breaks WHERE gateway = %(gateway)s ORDER BY id
+    FROM recon_exact.breaks WHERE gateway = %(gateway)s ORDER BY id
 """
 ORDERS = """
     SELECT o.account || '|' || o.order_key, o.symbol, o.side, o.status, o.amount_order, o.amount_filled, o.avg_px,
            jsonb_exists(a.unaccounted_orders, o.order_key)
-    FROM recon.orders AS o JOIN recon.accounts AS a USING (gateway, account) WHERE o.gateway = %(gateway)s
+    FROM recon_exact.orders AS o JOIN recon.accounts AS a USING (gateway, account) WHERE o.gateway = %(gateway)s
     ORDER BY o.account COLLATE "C", o.order_key COLLATE "C"
 """
 FILLS = """
     SELECT account || '|' || order_key, ordinal, symbol, side, amount, price, cash
-    FROM recon.fills WHERE gateway = %(gateway)s ORDER BY account COLLATE "C", order_key COLLATE "C", ordinal
+    FROM recon_exact.fills WHERE gateway = %(gateway)s ORDER BY account COLLATE "C", order_key COLLATE "C", ordinal
 """
 FINDINGS = """
-    SELECT seq, account, kind, about, message FROM recon.findings WHERE gateway = %(gateway)s ORDER BY seq, number
+    SELECT seq, account, kind, about, message FROM recon.findings
+    WHERE gateway = %(gateway)s AND kind <> 'not_held'  -- this one is of the typed views, not of the books
+    ORDER BY seq, number
 """
 OPENED = "SELECT count(*) FROM recon.break_history WHERE gateway = %(gateway)s AND event = 'opened'"
 QUERIES = (UNITS, BREAKS, ORDERS, FILLS, FINDINGS, OPENED)

@@ -15,8 +15,9 @@ from sqlalchemy import Engine, text
 
 from recon.log.events import Event
 from recon.projection import working_set
+from recon.projection.checkpoint import current_edition
 from recon.projection.editions import new_edition
-from recon.projection.step import current_edition, step
+from recon.projection.step import step
 from recon.projection.store.digest import digest_of
 from recon.projection.working_set import WorkingSet
 from recon.testing import BTC_USDT, ETH_USDT, GatewayDriver, OrderScript, Row, balance_row

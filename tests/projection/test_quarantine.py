@@ -25,11 +25,10 @@ from recon.log.append import append
 from recon.log.events import Event, NewEvent
 from recon.log.submit import submit_decision
 from recon.log.verify import verify
-from recon.projection import editions, quarantine, working_set
+from recon.projection import checkpoint, editions, quarantine, working_set
 from recon.projection import fold as folding
 from recon.projection import projector as projectors
 from recon.projection import rebuild as rebuilding
-from recon.projection import step as stepping
 from recon.projection.fold import DecodedEvent, Fold
 from recon.projection.projector import Projector
 from recon.projection.rebuild import rebuild
@@ -38,7 +37,7 @@ from recon.reconciliation import reconciler
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.reports import report_of
 from recon.reconciliation.trellis.column import Report
-from recon.service.alerting import tell
+from recon.service.signalling import tell
 from recon.simulator.scenarios import demo_plan
 from recon.status import Status, StatusReporter
 from recon.testing import play
@@ -56,7 +55,7 @@ HIT, OTHER = "KRAKEN/JOHN", "BINANCE"
 
 
 #: The modules that know the version of the fold.
-VERSIONED = (editions, quarantine, rebuilding, stepping, working_set)
+VERSIONED = (checkpoint, editions, quarantine, rebuilding, working_set)
 
 T = TypeVar("T")
 

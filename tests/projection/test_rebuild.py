@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
+from recon.db.parameters import STATEMENT_TIMEOUT
 from recon.errors import ProjectionError
 from recon.projection.rebuild import rebuild
 from recon.projection.step import step
-from recon.projection.store.digest import digest_of
+from recon.projection.store.digest import TABLE_TIMEOUT, digest_of
 from recon.projection.working_set import WorkingSet
 from recon.simulator.scenarios import demo_plan
 from recon.testing import play
@@ -52,6 +53,21 @@ def test_batches_restarts_and_rebuild_give_the_same_books(
         assert digest_of(connection, name, result.edition) == first
         assert connection.scalar(text("SELECT count(DISTINCT edition) FROM recon_store.entries")) == 1
         assert connection.scalar(text("SELECT count(*) FROM recon_store.editions")) == 1
+
+
+def test_a_digest_may_take_longer_than_other_statements(engine: Engine) -> None:
+    """It grows with the books: a rebuild of many millions of events would end in vain."""
+
+    def bound(connection: Connection) -> object:
+        seconds = "SELECT extract(epoch FROM current_setting('statement_timeout')::interval)"
+        return connection.scalar(text(seconds))
+
+    with engine.connect() as connection:
+        usual = bound(connection)
+        digest_of(connection, "none", 1)
+        assert bound(connection) == TABLE_TIMEOUT.total_seconds()
+        connection.rollback()
+        assert bound(connection) == usual == STATEMENT_TIMEOUT.total_seconds()
 
 
 def test_events_that_nobody_folded_yet_are_left_to_the_projector(

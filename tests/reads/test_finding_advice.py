@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2] / "recon"
 _CALLS = {"note_finding": 2, "add": 0, "note": 0, "_note": 0, "_stray": 0, "_contradict": 2, "Finding": 0}
 #: Files in which those of a message are noted.
 _PROTOCOL = "ems/protocol"
-#: Kinds that are put together, or chosen, where they are noted.
-_CHOSEN = {"balances_empty", "positions_empty", "facts_approved", "facts_rejected"}
+#: Kinds that are put together, or chosen, where they are noted; the last is found by view `findings`.
+_CHOSEN = {"balances_empty", "positions_empty", "facts_approved", "facts_rejected", "not_held"}
 
 
 def _kinds() -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from recon.config.accounts import ContractTerms
 from recon.exact import ONE
-from recon.reads.unit_advice import advise
+from recon.reads.unit_advice import advise, advise_then
 
 
 def _row(asset: str, verdict: str = "agreed", reported: Decimal | None = ONE, **more: object) -> dict[str, object]:
@@ -83,3 +83,14 @@ def test_a_stale_unit_says_why_and_a_judged_one_nothing() -> None:
     stale = _row("BTC", "stale", reason="gap, disconnected")
     assert advise(stale, [stale]) == ("gap, disconnected", ())
     assert advise(_row("BTC"), []) is None
+
+
+def test_of_a_past_time_nothing_is_said_that_only_now_can_be_known() -> None:
+    early = _row("KFEE", "unobserved", None, reason="before the opening")
+    assert advise_then(early) == ("its books had not begun: they begin with an opening after this time", ())
+    assert advise_then(_row("USDT", "unmodelled", reason="nothing was known of it by then")) == (
+        "shown, not judged; why is known of now alone",
+        (),
+    )
+    assert advise_then(_row("BTC", "stale", reason="gap, disconnected")) == ("gap, disconnected", ())
+    assert advise_then(_row("BTC")) is None

@@ -12,6 +12,7 @@ from recon.reconciliation import histories
 from recon.reconciliation.model.history import JudgedObservation
 from recon.simulator.scenarios import demo_plan
 from recon.testing import GatewayDriver, OrderScript, balance_row, play
+from recon.times import microseconds
 
 D = Decimal
 
@@ -30,6 +31,13 @@ def _started() -> GatewayDriver:
     return driver
 
 
+def _trade(driver: GatewayDriver, order: str, *, balance: str) -> None:
+    """Buy one coin; the balance follows the report at once."""
+    script = OrderScript(order, [("1", "100")], placed_at=driver.now)
+    driver.report(script.report(1), after=0.3)
+    driver.balance("BTC", balance, after=0.3)
+
+
 def test_a_unit_that_agrees_costs_one_row_a_minute_however_often_it_is_reported() -> None:
     driver = _started()
     driver.poll("BTC", "10", 600, every=0.5)
@@ -37,6 +45,51 @@ def test_a_unit_that_agrees_costs_one_row_a_minute_however_often_it_is_reported(
     assert 10 <= len(agreed) <= 11
     assert all(after.judged_us - before.judged_us >= histories.KEEP_US for before, after in pairwise(agreed))
     assert {_unexplained(row) for row in agreed} == {D(0)}
+
+
+def test_the_last_report_of_a_unit_that_falls_silent_is_kept() -> None:
+    driver = _started()
+    driver.poll("BTC", "10", 65)
+    _trade(driver, "o1", balance="11")
+    silent_from = driver.now
+    driver.wait(150)
+    before, last = _rows(driver, "BTC")[-2:]
+    assert (before.reported, last.reported, last.expected, last.verdict) == (D(10), D(11), D(11), "agreed")
+    assert (last.us, last.last_of_minute) == (microseconds(silent_from), True)
+    assert last.judged_us // histories.MINUTE_US == last.us // histories.MINUTE_US
+
+
+def test_a_unit_that_moves_all_the_time_costs_two_rows_a_minute() -> None:
+    driver, minutes = _started(), 6
+    before = len(_rows(driver, "BTC"))
+    for number in range(10 * minutes):
+        _trade(driver, f"o{number}", balance=str(11 + number))
+        driver.wait(5)
+    kept = _rows(driver, "BTC")[before:]
+    assert minutes <= len(kept) <= 2 * minutes + 2
+    lasts = [row for row in kept if row.last_of_minute]
+    assert len({row.us // histories.MINUTE_US for row in lasts}) == len(lasts) >= minutes - 1
+    assert {_unexplained(row) for row in kept} == {D(0)}
+
+
+def test_the_other_rows_are_those_that_there_were_before_lasts_were_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closings of version 1 rest on them."""
+    kept = [row for day in play(demo_plan(3, 100.0)) for row in day.fold.reconciler.judged]
+    monkeypatch.setattr(histories, "keep_last", lambda *_: None)
+    former = [row for day in play(demo_plan(3, 100.0)) for row in day.fold.reconciler.judged]
+    assert [row for row in kept if not row.last_of_minute] == former
+    assert len(kept) > len(former)
+
+
+def test_a_silent_minute_is_kept_whenever_the_next_event_comes() -> None:
+    driver = _started()
+    driver.poll("BTC", "10", 65)
+    _trade(driver, "o1", balance="11")
+    reported = microseconds(driver.now)
+    driver.close_session()
+    driver.open_session("s2", after=7200)
+    (last,) = [row for row in _rows(driver, "BTC") if row.last_of_minute][-1:]
+    assert (last.us, last.reported, last.verdict) == (reported, D(11), "agreed"), "as it was before the gap"
 
 
 def test_a_break_is_pending_then_break_and_the_drift_stands_in_each_row() -> None:

@@ -145,6 +145,22 @@ def test_the_same_amount_told_again_changes_nothing() -> None:
     assert len(driver.opened_breaks()) == 1
 
 
+def test_an_amount_that_differed_is_told_again_and_agrees_once_the_books_have_learned_better() -> None:
+    driver = trading()
+    driver.balance("BTC", "11")
+    at = driver.now
+    driver.poll("BTC", "11", 60)
+    tell_balance(driver, "BTC", "11", at=at + timedelta(seconds=20))
+    [first] = checks(driver)
+    assert first.verdict == "break"
+    record_fact(driver, "deposit", "BTC", "1", "D-1", ago=70)
+    tell_balance(driver, "BTC", "11", at=at + timedelta(seconds=20))
+    [again] = checks(driver)
+    assert (again.verdict, again.expected, again.seq > first.seq) == ("agreed", Decimal(11), True)
+    tell_balance(driver, "BTC", "11", at=at + timedelta(seconds=20))
+    assert checks(driver) == [], "what agreed is told for good"
+
+
 def test_an_older_check_is_history_and_opens_no_break() -> None:
     driver = trading()
     then = driver.now
@@ -238,3 +254,12 @@ def test_to_ask_less_of_sources_is_a_relaxation() -> None:
         assert relaxations(Rules(defaults=asked), Rules(defaults=less))
     assert not relaxations(Rules(defaults=asked), Rules(defaults=AccountRules(require_source="chain")))
     assert not relaxations(Rules(), Rules(defaults=asked))
+
+
+def test_what_an_account_asks_of_sources_is_stored_once_until_other_rules_ask() -> None:
+    driver = trading()
+    demands, accounts = driver.reconciler.sources.take_demands, driver.ledger.accounts
+    assert [account.name for account in demands([])] == list(accounts)
+    assert demands(accounts.values()) == []
+    driver.ledger.rules = Rules()
+    assert [account.name for account in demands([])] == list(accounts)

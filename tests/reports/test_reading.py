@@ -14,7 +14,7 @@ from recon.db.engine import create_engine, libpq_url
 from recon.db.reader import Reader, open_reader
 from recon.errors import ConfigError
 from recon.ledger.changes import LedgerChanges
-from recon.projection.step import current_edition
+from recon.projection.checkpoint import current_edition
 from recon.projection.store import ledger_schema
 from recon.reads.as_of import AsOf
 from recon.reads.filter import Filter
@@ -54,10 +54,6 @@ def test_the_past_of_a_report_has_the_columns_that_it_says(database: TestDatabas
     CoverageLog(database.service_url, "eu").write(LedgerChanges())
     report = REPORTS[name]
     asked = Asked(report=report, filter=Filter(), now=NOW, past=AsOf(NOW))
-    if report.past is None and report.recorded is None:
-        with pytest.raises(ConfigError, match=f"{name} are as they are known now"):
-            query_of(asked)
-        return
     assert list(read_rows(reader, asked)) == []
 
 
@@ -145,7 +141,7 @@ def test_ten_thousand_rows_come_once_each_in_the_order_of_their_keys_in_bounded_
     assert set(found) == keys
     assert found == sorted(found, key=lambda key: (*(str(part).encode() for part in key[:3]), key[3]))
     with engine.connect() as connection:
-        total = connection.execute(text("SELECT sum(amount) FROM recon.entries")).scalar_one()
+        total = connection.execute(text("SELECT sum(amount) FROM recon_exact.entries")).scalar_one()
     place = [column.key for column in REPORTS["movements"].columns].index("amount")
     assert sum_of(rows, place) == total
 

@@ -305,7 +305,7 @@ class Slow:
         return cast("T", EMPTY)
 
 
-EMPTY = StoredFigures({}, {}, {}, {}, {}, {}, Waiting())
+EMPTY = StoredFigures({}, {}, {}, {}, {}, {}, Waiting(), 20_000_000)
 
 
 @pytest.mark.trio

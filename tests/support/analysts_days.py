@@ -6,7 +6,7 @@ The venue of these days does what the execution reports say, less a fee of a tho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlalchemy import text
 from recon.db.engine import create_engine
 from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Rules
 from recon.testing import BTC_USDT, ETH_USDT, PERPETUAL, GatewayDriver, OrderScript, balance_row, position_row
+from recon.testing.log import START
 from recon.testing.messages import Row, Symbol
 from recon.times import microseconds
 from tests.conftest import TestDatabase
@@ -53,10 +54,10 @@ _APPEND: Final = text(
 class AnalystsDays:
     """The venue's side of the days, and what the gateway was told of it."""
 
-    def __init__(self, rules: Rules = RULES, rates: Mapping[str, int] = RATES) -> None:
+    def __init__(self, rules: Rules = RULES, rates: Mapping[str, int] = RATES, start: datetime = START) -> None:
         """Open the account with known balances; `rates` are in USD."""
         self.rates = rates
-        self.driver = GatewayDriver(rules)
+        self.driver = GatewayDriver(rules, start=start)
         self.held = {"BTC": D(1), "ETH": D(50), "USDT": D(100_000)}
         self.position = D(0)
         self.orders = 0
@@ -135,7 +136,11 @@ class AnalystsDays:
         """Lose the session for a while, and begin another."""
         self.driver.close_session()
         self.driver.wait(seconds, silent=[self.driver.account])
-        self.driver.open_session("s2")
+        self.come_back("s2")
+
+    def come_back(self, session: str) -> None:
+        """Begin a session with all that the venue holds."""
+        self.driver.open_session(session)
         self.driver.server_info("g2")
         self.driver.symbols(BTC_USDT, ETH_USDT, PERPETUAL)
         self.driver.orders()
@@ -164,15 +169,16 @@ def analysts_days() -> GatewayDriver:
     return days.driver
 
 
-def write_driver(database: TestDatabase, driver: GatewayDriver) -> str:
+def write_driver(database: TestDatabase, driver: GatewayDriver, *, since: int = 0) -> str:
     """Append what a driver's gateway was told, each event at its log time, and fold it; return the gateway.
 
-    The superuser appends: decisions of several people are among the events.
+    `since` are as many events as were written before. The superuser appends: decisions of several people are among
+    the events.
     """
     gateway = driver.ledger.gateway
     engine = create_engine(database.superuser_url, "tests", pooled=False)
     with engine.begin() as connection:
-        for event in driver.log:
+        for event in driver.log[since:]:
             at = microseconds(event.recorded_at)
             connection.execute(
                 _APPEND,

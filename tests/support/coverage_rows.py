@@ -22,7 +22,7 @@ from recon.ledger.stamps import Stamps
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import ReportedUnit, Unit, UnitBalance, UnitKind, UnitState
 from recon.log.events import NewEvent
-from recon.projection.step import current_edition
+from recon.projection.checkpoint import current_edition
 from recon.projection.store import comparison_schema, ledger
 from recon.times import microseconds
 from tests.support.database_days import write_events

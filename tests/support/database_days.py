@@ -61,10 +61,13 @@ def write_events(service_url: str, gateway: str, events: Iterable[NewEvent]) -> 
             )
 
 
-def write_told_events(superuser_url: str, gateway: str, events: Iterable[NewEvent]) -> None:
-    """Append events as `write_events` does, and among them what people told; only a superuser can."""
+def write_told_events(superuser_url: str, gateway: str, events: Iterable[NewEvent], *, first: int = 1) -> None:
+    """Append events as `write_events` does, and among them what people told; only a superuser can.
+
+    `first` is the number of the first batch: one writer numbers all of a gateway's.
+    """
     with psycopg.connect(libpq_url(superuser_url)) as connection:
-        for number, batch in enumerate(_batched(events), start=1):
+        for number, batch in enumerate(_batched(events), start=first):
             connection.execute(
                 _APPEND_ANY,
                 (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 
@@ -31,14 +31,15 @@ class EventCollector:
         self.failure: Exception | None = None
         self._changed = trio.Event()
 
-    def record(self, record: Record) -> None:
-        if self.failure is not None:
-            raise self.failure
-        if not self.room:
-            raise Overrun("the buffer is full")
-        self.room -= 1
-        self.records.append(record)
-        self._notify()
+    def record(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if self.failure is not None:
+                raise self.failure
+            if not self.room:
+                raise Overrun("the buffer is full")
+            self.room -= 1
+            self.records.append(record)
+            self._notify()
 
     def status(self, status: GatewayStatus) -> None:
         self.statuses.append(status)

@@ -147,13 +147,13 @@ class Service:
         backup = self._settings.get("backup", {})
         assert isinstance(backup, dict)
         environment |= {f"RECON_BACKUP__{key.upper()}": str(value) for key, value in backup.items()}
+        chosen = self._settings.get("service", {})
+        assert isinstance(chosen, dict)
+        environment |= {f"RECON_SERVICE__{key.upper()}": str(value) for key, value in chosen.items()}
         if self._code is not None:
             environment["PYTHONPATH"] = str(self._code)
-        return environment | {
-            "RECON_LOG__LEVEL": "debug",
-            "RECON_LOG__FORMAT": self._log_format,
-            "RECON_SERVICE__SHUTDOWN_SECONDS": "10",
-        }
+        environment.setdefault("RECON_SERVICE__SHUTDOWN_SECONDS", "10")
+        return environment | {"RECON_LOG__LEVEL": "debug", "RECON_LOG__FORMAT": self._log_format}
 
     def start(self) -> None:
         with self._log.open("ab") as output:

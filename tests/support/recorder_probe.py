@@ -16,6 +16,7 @@ from recon.ems.protocol.session import Heartbeats
 from recon.log.buffer import Buffer
 from recon.log.clock import LogClock
 from recon.log.events import NewEvent
+from recon.log.handover import Handover
 from recon.log.lease import Lease
 from recon.log.recorder import Recorder
 from recon.status import Status, StatusReporter
@@ -48,6 +49,7 @@ class Recording:
         drain_seconds: float = PATIENCE,
         writer: UUID | None = None,
         instance: str = "first",
+        handover: Handover | None = None,
     ) -> None:
         self.statuses: list[Status] = []
         self.heads: list[int] = []
@@ -63,6 +65,7 @@ class Recording:
             clock=LogClock(now, trio.current_time),
             pending=pending,
             on_appended=self._appended,
+            handover=handover,
             status=StatusReporter(now, self._status),
             drain_seconds=drain_seconds,
             draw=lambda: 1.0,

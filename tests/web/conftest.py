@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from recon.db.engine import create_engine
-from recon.service.alerting import tell
+from recon.service.signalling import tell
 from recon.simulator.scenarios import demo_plan
 from tests.conftest import TestDatabase
 from tests.support.database_days import write_day

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from recon.simulator.scenarios import demo_plan
 from recon.web import acting, app, server
 from recon.web.app import ACT, Acting
 from recon.web.failed_logins import MAX_FAILURES
+from recon.web.listening import listening_at
 from recon.web.server import serve_web
 from tests.conftest import PERSON, TestDatabase
 from tests.support.database_days import fold, write_day
@@ -318,6 +320,20 @@ async def test_a_stop_ends_it_within_its_bound_also_in_the_middle_of_a_request(
             with pytest.raises(OSError, match=r"refused|attempts|failed"):
                 await trio.open_tcp_stream("127.0.0.1", httpx.URL(address).port or 0)
             clients.cancel_scope.cancel()
+
+
+async def test_a_socket_that_listens_already_serves_one_server_after_another(
+    database: TestDatabase, engine: Engine
+) -> None:
+    made = app.app(Acting(ThreadedDatabase(engine, 1), database.service_url, {}, utc_now))
+    with listening_at("127.0.0.1", 0) as bound:
+        host, port = bound.getsockname()
+        for _ in range(2):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(partial(serve_web, made, Web(listen=f"{host}:{port}"), bound=bound))
+                async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=60.0) as http:
+                    assert (await http.get("/nothing")).status_code == 404
+                nursery.cancel_scope.cancel()
 
 
 async def test_an_address_that_is_taken_is_told(database: TestDatabase, engine: Engine) -> None:

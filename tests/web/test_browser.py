@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from recon.db.engine import libpq_url
 from recon.db.roles import OPERATOR
-from recon.service.alerting import tell
+from recon.service.signalling import tell
 from recon.simulator.scenarios import demo_plan
 from recon.web import live
 from recon.web.keys import KEYS
@@ -145,11 +145,61 @@ def test_each_key_does_what_the_list_says(day: TestDatabase) -> None:
     assert rows(day, "SELECT * FROM recon.decisions") == [], "nothing that writes happens on one key"
 
 
+def test_rows_that_are_selected_are_decided_together_and_what_is_not_sent_is_undone(day: TestDatabase) -> None:
+    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    actions = pytest.importorskip("selenium.webdriver.common.action_chains").ActionChains
+    case = case_of(day, "KRAKEN/JOHN")
+
+    def selected(browser: Any) -> list[str]:
+        found = browser.find_elements("css selector", '[data-row][aria-selected="true"]')
+        return [each.get_attribute("data-row") for each in found]
+
+    with page_in_a_thread(day, GATEWAYS) as address, browsing(address) as browser:
+        log_in(browser, address, PERSON, PASSWORD)
+        browser.get(f"{address}/breaks")
+        bulk = browser.find_element("id", "bulk")
+        assert not bulk.is_displayed(), "nothing is selected"
+        press(browser, "j", "x")
+        wait_for(browser, bulk.is_displayed, "form for what is selected")
+        press(browser, "u")
+        wait_for(browser, lambda: not bulk.is_displayed(), "end of the selection")
+        assert selected(browser) == []
+        press(browser, "j", "x", "j")
+        actions(browser).key_down(keys.SHIFT).send_keys("x").key_up(keys.SHIFT).perform()
+        chosen = selected(browser)
+        assert len(chosen) == 2
+        assert browser.find_element("id", "bulk-count").text == "2 selected"
+        browser.find_elements("css selector", 'input[form="bulk"]')[2].click()
+        press(browser, "a")
+        wait_for(browser, lambda: focused(browser).get_attribute("name") == "to", "form to assign")
+        chosen = selected(browser)
+        assert len(chosen) == 3, "a tick selects its row, and keys go on working"
+        actions(browser).key_down(keys.CONTROL).send_keys(keys.ENTER).key_up(keys.CONTROL).perform()
+        wait_for(browser, lambda: "Assigned 3 of 3 cases." in text_of(browser), "results")
+        assert len(browser.find_elements("css selector", ".results li")) == 3
+        taken = rows(day, "SELECT DISTINCT case_id FROM recon.open_breaks WHERE assignee = %s", PERSON)
+        assert {row["case_id"] for row in taken} == set(chosen)
+        browser.get(f"{address}/cases/{case}")
+        press(browser, "p")
+        wait_for(browser, lambda: focused(browser).get_attribute("name") == "evidence", "field of the evidence")
+        focused(browser).send_keys("half a thought")
+        press(browser, keys.ESCAPE, "u")
+        assert browser.find_element("name", "evidence").get_attribute("value") == ""
+        press(browser, "i")
+        details = browser.find_element("css selector", '[data-form="investigate"]')
+        details.find_element("css selector", "button").click()
+        wait_for(browser, lambda: "Undo: reopen" in text_of(browser), "way to undo")
+        press(browser, "u")
+        reopen = browser.find_element("css selector", '[data-form="reopen"]')
+        wait_for(browser, lambda: reopen.get_attribute("open"), "form that undoes it")
+        wait_for(browser, lambda: focused(browser).get_attribute("name") == "text", "its field")
+
+
 def test_no_screen_is_wider_than_the_window(day: TestDatabase) -> None:
     case = case_of(day, "BINANCE")
     wide = []
     with page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address, browsing(address) as browser:
-        for path in (*SCREENS, f"/cases/{case}", "/units/prod-eu/BINANCE/ETH"):
+        for path in (*SCREENS, f"/cases/{case}", "/units/prod-eu/BINANCE/ETH", "/log/prod-eu/50"):
             browser.get(f"{address}{path}")
             for width in WIDTHS:
                 resize(browser, width)

@@ -14,6 +14,7 @@ from recon.errors import DocumentRefused, LoginRefused
 from recon.web import failed_logins
 from recon.web.failed_logins import MAX_FAILURES, WINDOW_SECONDS, FailedLogins
 from recon.web.identity import counted_name, identity_of
+from recon.web.kept_times import places_of, with_times
 from recon.web.messages import MAX_BREAKS, MAX_TEXT, Acknowledge, action_of
 
 SERVICE = "postgresql://recon_service@/recon?host=%2Fs&port=5432&passfile=%2Fp&sslcert=%2Fc"
@@ -129,3 +130,18 @@ def test_beyond_this_machine_it_needs_a_certificate() -> None:
     with pytest.raises(ValidationError, match="at least 32"):
         Settings.model_validate({"web": {"tokens": {"alice": {"token": "short", "url": URL}}}})
     assert Settings().web.listen is None, "off unless it is wanted"
+
+
+def test_links_keep_times_once_and_the_way_back_is_left_alone() -> None:
+    html = (
+        '<a href="/cases/3d#assign">a</a><a href="/log?gateway=g&amp;before=5">b</a><a href="/close">c</a>'
+        '<a data-now href="/units">d</a><a href="/units?as_of=x">e</a><a href="#main">f</a><a href="/">g</a>'
+    )
+    times, places = [("as_of", "2026-01-05T17:00:00Z")], places_of(["/", "/cases/{id}", "/log", "/units"])
+    more = "as_of=2026-01-05T17%3A00%3A00Z"
+    assert with_times(html, times, places) == (
+        f'<a href="/cases/3d?{more}#assign">a</a><a href="/log?gateway=g&amp;before=5&amp;{more}">b</a>'
+        '<a href="/close">c</a><a data-now href="/units">d</a><a href="/units?as_of=x">e</a><a href="#main">f</a>'
+        f'<a href="/?{more}">g</a>'
+    )
+    assert with_times(html, [], places) == html

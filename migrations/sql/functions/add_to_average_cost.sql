@@ -12,6 +12,10 @@ BEGIN
     IF p_bought THEN
         RETURN ARRAY[v_held + p_amount, v_cost - p_cash, 0, 0];
     END IF;
+    -- What a report tells beyond what was told of a sale before may be cash alone.
+    IF p_amount = 0 THEN
+        RETURN ARRAY[v_held, v_cost, p_cash, 0];
+    END IF;
     v_sold := least(p_amount, v_held);
     IF v_sold = 0 THEN
         RETURN ARRAY[v_held, v_cost, NULL, p_amount];

@@ -4,7 +4,8 @@ CREATE FUNCTION recon_store.append_any(
     p_gateway text, p_writer uuid, p_batch bigint, p_now_us bigint,
     p_kinds text[], p_accounts text[], p_sessions text[], p_received_us bigint[], p_redacted boolean[],
     p_payloads bytea[],
-    OUT first_seq bigint, OUT last_seq bigint, OUT recorded_us bigint, OUT repeated boolean, OUT clock_us bigint)
+    OUT first_seq bigint, OUT last_seq bigint, OUT recorded_us bigint, OUT repeated boolean, OUT clock_us bigint,
+    OUT last_digest bytea, OUT unreadable integer[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_count    integer := cardinality(p_payloads);
@@ -49,8 +50,8 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege';
     END IF;
     IF v_last.batch >= p_batch THEN
-        SELECT b.first_seq, b.last_seq, (extract(epoch FROM e.recorded_at) * 1000000)::bigint, true
-            INTO first_seq, last_seq, recorded_us, repeated
+        SELECT b.first_seq, b.last_seq, (extract(epoch FROM e.recorded_at) * 1000000)::bigint, true, e.digest
+            INTO first_seq, last_seq, recorded_us, repeated, last_digest
             FROM recon_store.log_batches AS b
             JOIN recon_store.log_events AS e ON e.gateway = b.gateway AND e.seq = b.last_seq
             WHERE b.gateway = p_gateway AND b.writer = p_writer AND b.batch = p_batch;
@@ -66,6 +67,8 @@ BEGIN
             RAISE EXCEPTION 'batch % of writer % was appended with another content', p_batch, p_writer
                 USING ERRCODE = 'unique_violation';
         END IF;
+        unreadable := ARRAY(SELECT (e.seq - first_seq + 1)::integer FROM recon_store.log_events AS e
+            WHERE e.gateway = p_gateway AND e.seq BETWEEN first_seq AND last_seq AND NOT e.readable ORDER BY e.seq);
         RETURN;
     END IF;
     IF p_batch <> coalesce(v_last.batch, 0) + 1 THEN
@@ -73,8 +76,10 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
+    -- The log goes on from the writer's last batch or further: so earlier partitions are not even opened.
     SELECT e.seq, (extract(epoch FROM e.recorded_at) * 1000000)::bigint, e.digest INTO v_head, v_time, v_digest
-        FROM recon_store.log_events AS e WHERE e.gateway = p_gateway ORDER BY e.seq DESC LIMIT 1;
+        FROM recon_store.log_events AS e
+        WHERE e.gateway = p_gateway AND e.seq >= coalesce(v_last.last_seq, 0) ORDER BY e.seq DESC LIMIT 1;
     v_head := coalesce(v_head, 0);
     v_digest := coalesce(v_digest, sha256('recon:'::bytea || convert_to(p_gateway, 'UTF8')));
     -- Log time never goes back. It runs on where the log is ahead of the database's clock, but it cannot leap there.
@@ -109,6 +114,8 @@ BEGIN
     first_seq := v_head + 1;
     last_seq := v_head + v_count;
     repeated := false;
+    last_digest := v_digest;
+    unreadable := array_positions(v_readable, false);
     INSERT INTO recon_store.log_batches (gateway, writer, batch, first_seq, last_seq)
         VALUES (p_gateway, p_writer, p_batch, first_seq, last_seq);
 END $$;

@@ -1,4 +1,4 @@
-CREATE FUNCTION recon.breaks_as_of(valid_at timestamptz, known_at timestamptz DEFAULT now())
+CREATE FUNCTION recon_exact.breaks_as_of(valid_at timestamptz, known_at timestamptz DEFAULT now())
 RETURNS TABLE (
     id text, case_id text, gateway text, account text, unit_kind text, unit text, cause text, state text,
     amount numeric, opened_at timestamptz, closed_at timestamptz, origin_at timestamptz, after_seq bigint,
@@ -11,7 +11,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         CASE WHEN h.opened_at = h.last_opened_at THEN b.after_seq END,
         CASE WHEN h.opened_at = h.last_opened_at THEN b.until_seq END,
         h.occurrences::integer, h.seq, h.at, h.event, h.reason, h.actor
-    FROM recon.breaks AS b
+    FROM recon_exact.breaks AS b
     -- The step that held then: the last one of those that were known. The cause is what was known of it, whenever it
     -- was found.
     CROSS JOIN LATERAL (
@@ -25,7 +25,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 first_value(x.cause) OVER (
                     ORDER BY x.at <= coalesce(breaks_as_of.known_at, now()) DESC, x.seq DESC, x.number DESC
                 ) AS cause
-            FROM recon.break_history AS x
+            FROM recon_exact.break_history AS x
             WHERE x.gateway = b.gateway AND x.id = b.id
             WINDOW until_it AS (ORDER BY x.seq, x.number)
         ) AS s
@@ -38,11 +38,11 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     ) AS h
 $$;
 
-COMMENT ON FUNCTION recon.breaks_as_of IS
+COMMENT ON FUNCTION recon_exact.breaks_as_of IS
     'The breaks that had their origin by valid_at, as known at known_at (null: now), with the columns of breaks that '
     'their history holds: state and amount as they were at valid_at, the cause as known by then. seq, at, event, '
     'reason and actor are of the step that held, as in break_history. A break that opened later counts from its '
     'origin. origin_at, after_seq and until_seq are null of an earlier occurrence of one that opened again';
 
-REVOKE ALL ON FUNCTION recon.breaks_as_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION recon.breaks_as_of TO recon_analyst, recon_service, recon_operator;
+REVOKE ALL ON FUNCTION recon_exact.breaks_as_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION recon_exact.breaks_as_of TO recon_analyst, recon_service, recon_operator;

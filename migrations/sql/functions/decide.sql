@@ -26,6 +26,7 @@ BEGIN
     -- Before the lock, because it may take long.
     FOR i IN 1 .. v_count LOOP
         PERFORM recon_store.check_payload(p_kind, p_payloads[i], p_accounts[i], p_name);
+        PERFORM recon_store.check_limits(p_gateway, p_payloads[i]::jsonb, p_accounts[i]);
     END LOOP;
     -- A person's session that falls silent within its transaction must not hold the gateway's row for long.
     PERFORM set_config('idle_in_transaction_session_timeout', '10s', true);

@@ -13,7 +13,7 @@ BEGIN
     IF p_from_at < p_valid_at + c_near THEN
         v_base := recon.entry_near(p_gateway, p_edition, p_account, p_unit_kind, p_unit, p_from_at);
         FOR v_entry IN
-            SELECT e.entry_no, e.recorded_at, e.occurred_at FROM recon.entries AS e
+            SELECT e.entry_no, e.recorded_at, e.occurred_at FROM recon_exact.entries AS e
             WHERE e.gateway = p_gateway AND e.edition = p_edition AND e.account = p_account
               AND e.unit_kind = p_unit_kind AND e.unit = p_unit AND e.entry_no > v_base
             ORDER BY e.entry_no
@@ -25,7 +25,7 @@ BEGIN
         END LOOP;
     END IF;
     RETURN v_found || ARRAY(
-        SELECT e.entry_no FROM recon.entries AS e
+        SELECT e.entry_no FROM recon_exact.entries AS e
         WHERE e.gateway = p_gateway AND e.edition = p_edition AND e.account = p_account
           AND e.unit_kind = p_unit_kind AND e.unit = p_unit
           AND e.recorded_at - e.occurred_at > interval '00:00:10'

@@ -14,7 +14,7 @@ DECLARE
     v_turn integer := 0;
 BEGIN
     -- Entries are numbered 1, 2, 3 … in the order of knowledge, so their times never go back.
-    SELECT e.entry_no, e.recorded_at INTO v_high, v_high_at FROM recon.entries AS e
+    SELECT e.entry_no, e.recorded_at INTO v_high, v_high_at FROM recon_exact.entries AS e
     WHERE e.gateway = p_gateway AND e.edition = p_edition AND e.account = p_account
       AND e.unit_kind = p_unit_kind AND e.unit = p_unit
     ORDER BY e.entry_no DESC LIMIT 1;
@@ -31,7 +31,7 @@ BEGIN
             )::bigint + CASE v_turn % 3 WHEN 1 THEN -c_near / 2 ELSE c_near / 2 END
         END;
         v_guess := greatest(v_low + 1, least(v_high - 1, v_guess));
-        SELECT e.recorded_at INTO v_guess_at FROM recon.entries AS e
+        SELECT e.recorded_at INTO v_guess_at FROM recon_exact.entries AS e
         WHERE e.gateway = p_gateway AND e.edition = p_edition AND e.account = p_account
           AND e.unit_kind = p_unit_kind AND e.unit = p_unit AND e.entry_no = v_guess;
         IF v_guess_at <= p_at THEN

@@ -9,7 +9,7 @@ BEGIN
     RETURN (
         SELECT min(f.value::text::bigint) FROM jsonb_array_elements(p_facts) AS f(value)
         WHERE NOT EXISTS (SELECT FROM recon_store.log_events AS e
-            WHERE e.gateway = p_gateway AND e.seq = f.value::text::bigint AND e.kind = 'fact' AND e.readable)
+            WHERE e.gateway = p_gateway AND e.seq = f.value::text::bigint AND e.kind IN ('fact', 'venue.trade') AND e.readable)
     );
 END $$;
 

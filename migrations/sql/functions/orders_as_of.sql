@@ -1,4 +1,4 @@
-CREATE FUNCTION recon.orders_as_of(valid_at timestamptz, known_at timestamptz DEFAULT now())
+CREATE FUNCTION recon_exact.orders_as_of(valid_at timestamptz, known_at timestamptz DEFAULT now())
 RETURNS TABLE (
     gateway text, account text, order_key text, client_order_id text, exchange_order_id text, symbol text,
     symbol_coinapi text, side text, price numeric, amount_order numeric, amount_filled numeric, amount_open numeric,
@@ -17,7 +17,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         CASE WHEN NOT s.changed_since THEN o.updated_at END,
         CASE WHEN s.changed_since THEN coalesce(s.filled < o.amount_order, true) ELSE o.open END,
         s.changed_since
-    FROM recon.orders AS o
+    FROM recon_exact.orders AS o
     JOIN recon.log_as_of(orders_as_of.known_at) AS k ON k.gateway = o.gateway
     JOIN recon.log_as_of(orders_as_of.valid_at) AS v ON v.gateway = o.gateway
     CROSS JOIN LATERAL (
@@ -25,7 +25,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             o.last_seq > least(k.seq, v.seq) AS changed_since,
             coalesce(sum(f.amount), 0) AS filled,
             count(f.amount) AS fills
-        FROM recon.fills AS f
+        FROM recon_exact.fills AS f
         -- Only of an order that has changed since, so that a long list reads few fills.
         WHERE o.last_seq > least(k.seq, v.seq)
           AND f.gateway = o.gateway AND f.account = o.account AND f.order_key = o.order_key
@@ -34,11 +34,11 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WHERE o.first_seq <= k.seq AND (o.first_seq <= v.seq OR s.fills > 0)
 $$;
 
-COMMENT ON FUNCTION recon.orders_as_of IS
+COMMENT ON FUNCTION recon_exact.orders_as_of IS
     'The orders that were reported, or filled, by valid_at, as known at known_at (null: now), with the columns of '
     'orders. changed_since: later reports changed the order; then amount_filled is the sum of its fills of until '
     'valid_at that were booked by known_at, what only a report tells is null (status, amount_open, avg_px, last_seq, '
     'updated_at), and it counts as open unless those fills are all of it. The log has its reports';
 
-REVOKE ALL ON FUNCTION recon.orders_as_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION recon.orders_as_of TO recon_analyst, recon_service, recon_operator;
+REVOKE ALL ON FUNCTION recon_exact.orders_as_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION recon_exact.orders_as_of TO recon_analyst, recon_service, recon_operator;

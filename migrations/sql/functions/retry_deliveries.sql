@@ -3,6 +3,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_count bigint;
 BEGIN
+    IF NOT recon.sees('', '') THEN
+        RAISE EXCEPTION '% is limited to some accounts, and messages are of all', session_user
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     -- What was given up begins anew; what waits for a later attempt is due now.
     UPDATE recon_store.deliveries AS d
         SET failed_at = NULL, attempts = CASE WHEN d.failed_at IS NULL THEN d.attempts ELSE 0 END, next_attempt_at = NULL

@@ -14,4 +14,4 @@ COMMENT ON FUNCTION recon_store.rules_in_force IS
     'The rules that decide for a gateway at the end of its log; null: none';
 
 REVOKE ALL ON FUNCTION recon_store.rules_in_force FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION recon_store.rules_in_force TO recon_service, recon_operator;
+GRANT EXECUTE ON FUNCTION recon_store.rules_in_force TO recon_service;

@@ -16,4 +16,4 @@ COMMENT ON FUNCTION recon_store.rules_waiting IS
     'The rules that loosen something and wait for a person to decide; null: none';
 
 REVOKE ALL ON FUNCTION recon_store.rules_waiting FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION recon_store.rules_waiting TO recon_service, recon_operator;
+GRANT EXECUTE ON FUNCTION recon_store.rules_waiting TO recon_service;

@@ -24,6 +24,11 @@ BEGIN
     IF greatest(length(p_gateway), length(p_account), length(p_unit), length(p_case), length(p_cause)) > 1000 THEN
         RAISE EXCEPTION 'a name in a silence has 1000 characters at most' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    -- Who is limited silences what is seen as a whole: an account by its gateway and name, or a case.
+    IF NOT (recon.sees(p_gateway, p_account) OR p_case IS NOT NULL AND recon_store.sees_case(p_gateway, p_case)) THEN
+        RAISE EXCEPTION '% is limited to some accounts: name one of them with its gateway, or a case of theirs alone',
+            session_user USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF (SELECT count(*) FROM recon_store.silences AS s
         WHERE s.ended_at IS NULL AND s.until > clock_timestamp()) >= 1000 THEN
         RAISE EXCEPTION '1000 silences hold already; end some of them' USING ERRCODE = 'program_limit_exceeded';

@@ -5,7 +5,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         SELECT e.seq, convert_from(e.payload, 'UTF8')::jsonb -> 'by' AS by
         FROM jsonb_array_elements(p_facts) AS f(value)
         JOIN recon_store.log_events AS e
-            ON e.gateway = p_gateway AND e.seq = f.value::text::bigint AND e.kind = 'fact' AND e.readable
+            ON e.gateway = p_gateway AND e.seq = f.value::text::bigint AND e.kind IN ('fact', 'venue.trade') AND e.readable
     )
     SELECT t.by ->> 'login' FROM told AS t WHERE (t.by ->> 'authenticated')::boolean
     UNION

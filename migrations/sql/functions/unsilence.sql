@@ -2,7 +2,9 @@ CREATE FUNCTION recon_store.unsilence(p_id text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE recon_store.silences AS s SET ended_at = clock_timestamp(), ended_by = session_user
-        WHERE s.id = p_id AND s.ended_at IS NULL AND s.until > clock_timestamp();
+        WHERE s.id = p_id AND s.ended_at IS NULL AND s.until > clock_timestamp()
+          AND (s.login = session_user OR recon.sees(s.gateway, s.account)
+               OR recon_store.sees_case(s.gateway, s.case_id));
     RETURN FOUND;
 END $$;
 

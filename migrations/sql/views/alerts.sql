@@ -1,4 +1,4 @@
-CREATE VIEW recon.alerts AS
+CREATE VIEW recon_exact.alerts AS
 SELECT
     s.gateway,
     s.id,
@@ -41,34 +41,34 @@ LEFT JOIN LATERAL (
     WHERE m.signals @> ARRAY[s.id]
 ) AS d ON true;
 
-COMMENT ON VIEW recon.alerts IS
+COMMENT ON VIEW recon_exact.alerts IS
     'Every signal: what happened to a case, or to recon''s own sight; and whether the policy had it sent';
-COMMENT ON COLUMN recon.alerts.gateway IS 'The gateway; empty: recon itself';
-COMMENT ON COLUMN recon.alerts.id IS 'The signal''s identity, the same after every rebuild';
-COMMENT ON COLUMN recon.alerts.kind IS
+COMMENT ON COLUMN recon_exact.alerts.gateway IS 'The gateway; empty: recon itself';
+COMMENT ON COLUMN recon_exact.alerts.id IS 'The signal''s identity, the same after every rebuild';
+COMMENT ON COLUMN recon_exact.alerts.kind IS
     'fires, again, moves, taken_up, given_back, wants_approval, ends, or tells (it has no end)';
-COMMENT ON COLUMN recon.alerts.event IS 'What happened, as messages name it: break.opened, gateway.down, event.refused …';
-COMMENT ON COLUMN recon.alerts.break_id IS 'The break, as in breaks; KIND/NAME: a condition; event-SEQ: a refused event';
-COMMENT ON COLUMN recon.alerts.case_id IS 'The case, as in breaks; the kind of a condition; event-SEQ: a refused event';
-COMMENT ON COLUMN recon.alerts.case_seq IS '1, 2, 3 … among the signals of the case';
-COMMENT ON COLUMN recon.alerts.seq IS 'Log position of what happened';
-COMMENT ON COLUMN recon.alerts.occurred_at IS 'Log time of what happened';
-COMMENT ON COLUMN recon.alerts.created_at IS 'When it was stored, by the database''s clock';
-COMMENT ON COLUMN recon.alerts.routed_at IS 'When the policy took it, by the service''s clock; null: not yet';
-COMMENT ON COLUMN recon.alerts.state IS
+COMMENT ON COLUMN recon_exact.alerts.event IS 'What happened, as messages name it: break.opened, gateway.down, event.refused …';
+COMMENT ON COLUMN recon_exact.alerts.break_id IS 'The break, as in breaks; KIND/NAME: a condition; event-SEQ: a refused event';
+COMMENT ON COLUMN recon_exact.alerts.case_id IS 'The case, as in breaks; the kind of a condition; event-SEQ: a refused event';
+COMMENT ON COLUMN recon_exact.alerts.case_seq IS '1, 2, 3 … among the signals of the case';
+COMMENT ON COLUMN recon_exact.alerts.seq IS 'Log position of what happened';
+COMMENT ON COLUMN recon_exact.alerts.occurred_at IS 'Log time of what happened';
+COMMENT ON COLUMN recon_exact.alerts.created_at IS 'When it was stored, by the database''s clock';
+COMMENT ON COLUMN recon_exact.alerts.routed_at IS 'When the policy took it, by the service''s clock; null: not yet';
+COMMENT ON COLUMN recon_exact.alerts.state IS
     'waiting (for the policy), not_sent (the policy sent nothing of it, or old messages are removed), sending, '
     'delivered (somewhere), or failed (given up on every channel)';
-COMMENT ON COLUMN recon.alerts.messages IS 'How many messages tell of it; recon alerts why says why';
-COMMENT ON COLUMN recon.alerts.channels IS 'The channels of these messages';
-COMMENT ON COLUMN recon.alerts.account IS 'The account; null: none';
-COMMENT ON COLUMN recon.alerts.unit_kind IS 'asset or contract; null: none';
-COMMENT ON COLUMN recon.alerts.unit IS 'The asset or contract; null: none';
-COMMENT ON COLUMN recon.alerts.amount IS 'The break''s amount then, signed, in the unit; null: none';
-COMMENT ON COLUMN recon.alerts.amount_usd IS 'Its worth in USD then; null: not known, or none';
-COMMENT ON COLUMN recon.alerts.cause IS 'The break''s cause then; null: none';
-COMMENT ON COLUMN recon.alerts.certainty IS 'exact, inferred or candidate; null: none';
-COMMENT ON COLUMN recon.alerts.severity IS 'How much it mattered then; null: none';
-COMMENT ON COLUMN recon.alerts.actor IS 'The person who decided the step; null: nobody did';
-COMMENT ON COLUMN recon.alerts.document IS 'What receivers are told of it, as JSON';
+COMMENT ON COLUMN recon_exact.alerts.messages IS 'How many messages tell of it; recon alerts why says why';
+COMMENT ON COLUMN recon_exact.alerts.channels IS 'The channels of these messages';
+COMMENT ON COLUMN recon_exact.alerts.account IS 'The account; null: none';
+COMMENT ON COLUMN recon_exact.alerts.unit_kind IS 'asset or contract; null: none';
+COMMENT ON COLUMN recon_exact.alerts.unit IS 'The asset or contract; null: none';
+COMMENT ON COLUMN recon_exact.alerts.amount IS 'The break''s amount then, signed, in the unit; null: none';
+COMMENT ON COLUMN recon_exact.alerts.amount_usd IS 'Its worth in USD then; null: not known, or none';
+COMMENT ON COLUMN recon_exact.alerts.cause IS 'The break''s cause then; null: none';
+COMMENT ON COLUMN recon_exact.alerts.certainty IS 'exact, inferred or candidate; null: none';
+COMMENT ON COLUMN recon_exact.alerts.severity IS 'How much it mattered then; null: none';
+COMMENT ON COLUMN recon_exact.alerts.actor IS 'The person who decided the step; null: nobody did';
+COMMENT ON COLUMN recon_exact.alerts.document IS 'What receivers are told of it, as JSON';
 
-GRANT SELECT ON recon.alerts TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.alerts TO recon_analyst, recon_service, recon_operator;

@@ -1,4 +1,4 @@
-CREATE VIEW recon.approvals AS
+CREATE VIEW recon_exact.approvals AS
 SELECT
     t.gateway,
     t.about,
@@ -89,7 +89,7 @@ FROM (
     JOIN (
         SELECT e.gateway, e.seq, e.recorded_at, convert_from(e.payload, 'UTF8')::json AS document
         FROM recon_store.log_events AS e
-        WHERE e.kind = 'fact' AND e.readable
+        WHERE e.kind IN ('fact', 'venue.trade') AND e.readable
     ) AS f ON (f.gateway, f.seq) = (w.gateway, w.seq)
     LEFT JOIN recon.decisions AS x ON (x.gateway, x.seq) = (w.gateway, w.decided_seq)
     UNION ALL
@@ -135,33 +135,33 @@ FROM (
     WHERE e.kind = 'rules.proposed'
 ) AS t;
 
-COMMENT ON VIEW recon.approvals IS
+COMMENT ON VIEW recon_exact.approvals IS
     'What needed or got a second person: who proposed it, who decided, and the digest that both are bound to';
-COMMENT ON COLUMN recon.approvals.gateway IS 'The gateway whose log it is in';
-COMMENT ON COLUMN recon.approvals.about IS 'break, fact or rules';
-COMMENT ON COLUMN recon.approvals.subject IS
+COMMENT ON COLUMN recon_exact.approvals.gateway IS 'The gateway whose log it is in';
+COMMENT ON COLUMN recon_exact.approvals.about IS 'break, fact or rules';
+COMMENT ON COLUMN recon_exact.approvals.subject IS
     'The break, as in breaks; the fact by its external id, as in facts; rules by their digest';
-COMMENT ON COLUMN recon.approvals.account IS 'The account (EMS exchange_id); null: rules are of all accounts';
-COMMENT ON COLUMN recon.approvals.unit IS 'The asset or contract; of a trade its symbol; null: rules';
-COMMENT ON COLUMN recon.approvals.what IS 'What is proposed, in words';
-COMMENT ON COLUMN recon.approvals.amount IS
+COMMENT ON COLUMN recon_exact.approvals.account IS 'The account (EMS exchange_id); null: rules are of all accounts';
+COMMENT ON COLUMN recon_exact.approvals.unit IS 'The asset or contract; of a trade its symbol; null: rules';
+COMMENT ON COLUMN recon_exact.approvals.what IS 'What is proposed, in words';
+COMMENT ON COLUMN recon_exact.approvals.amount IS
     'What it would change, in the unit itself, signed; null: rules, or a proposal that a newer one has replaced';
-COMMENT ON COLUMN recon.approvals.digest IS
+COMMENT ON COLUMN recon_exact.approvals.digest IS
     'SHA-256 in hex of what is decided; breaks that are decided together share one; null: none was named';
-COMMENT ON COLUMN recon.approvals.proposed_seq IS 'Log position of the proposal';
-COMMENT ON COLUMN recon.approvals.proposed_at IS 'Log time of the proposal';
-COMMENT ON COLUMN recon.approvals.proposed_by IS
+COMMENT ON COLUMN recon_exact.approvals.proposed_seq IS 'Log position of the proposal';
+COMMENT ON COLUMN recon_exact.approvals.proposed_at IS 'Log time of the proposal';
+COMMENT ON COLUMN recon_exact.approvals.proposed_by IS
     'The login that proposed it, as the database saw it; null: rules come from the settings of the service';
-COMMENT ON COLUMN recon.approvals.proposer_authenticated IS
+COMMENT ON COLUMN recon_exact.approvals.proposer_authenticated IS
     'Whether that login is one person''s own; null: rules';
-COMMENT ON COLUMN recon.approvals.state IS
+COMMENT ON COLUMN recon_exact.approvals.state IS
     'waiting, approved, rejected, or lapsed: something else happened first, such as a newer proposal';
-COMMENT ON COLUMN recon.approvals.decided_seq IS 'Log position at which it was decided, or lapsed; null: it was not';
-COMMENT ON COLUMN recon.approvals.decided_at IS 'Log time at which it was decided, or lapsed; null: it was not';
-COMMENT ON COLUMN recon.approvals.decided_by IS
+COMMENT ON COLUMN recon_exact.approvals.decided_seq IS 'Log position at which it was decided, or lapsed; null: it was not';
+COMMENT ON COLUMN recon_exact.approvals.decided_at IS 'Log time at which it was decided, or lapsed; null: it was not';
+COMMENT ON COLUMN recon_exact.approvals.decided_by IS
     'The login that decided, as the database saw it; null: nobody did';
-COMMENT ON COLUMN recon.approvals.decider_authenticated IS
+COMMENT ON COLUMN recon_exact.approvals.decider_authenticated IS
     'Whether that login is one person''s own; null: nobody decided';
-COMMENT ON COLUMN recon.approvals.text IS 'What the one who decided wrote, else the proposer; null: nothing';
+COMMENT ON COLUMN recon_exact.approvals.text IS 'What the one who decided wrote, else the proposer; null: nothing';
 
-GRANT SELECT ON recon.approvals TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.approvals TO recon_analyst, recon_service, recon_operator;

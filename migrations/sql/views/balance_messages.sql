@@ -1,4 +1,4 @@
-CREATE VIEW recon.balance_messages AS
+CREATE VIEW recon_exact.balance_messages AS
 SELECT
     e.gateway,
     e.seq,
@@ -22,30 +22,30 @@ LEFT JOIN LATERAL json_array_elements(recon_store.rows_of(m.message, e.kind LIKE
     WITH ORDINALITY AS r (item, row_no) ON true
 WHERE e.kind IN ('BALANCE_SNAPSHOT', 'BALANCE_UPDATE');
 
-COMMENT ON VIEW recon.balance_messages IS
+COMMENT ON VIEW recon_exact.balance_messages IS
     'What the EMS said of balances: a row for each asset of a message, as it was sent';
-COMMENT ON COLUMN recon.balance_messages.gateway IS 'The gateway whose log it is';
-COMMENT ON COLUMN recon.balance_messages.seq IS 'Log position: 1, 2, 3 … without gaps, within the gateway';
-COMMENT ON COLUMN recon.balance_messages.recorded_at IS 'Log time, UTC; never goes back within a gateway';
-COMMENT ON COLUMN recon.balance_messages.received_at IS 'When it reached recon, UTC, by the writer''s clock';
-COMMENT ON COLUMN recon.balance_messages.account IS
+COMMENT ON COLUMN recon_exact.balance_messages.gateway IS 'The gateway whose log it is';
+COMMENT ON COLUMN recon_exact.balance_messages.seq IS 'Log position: 1, 2, 3 … without gaps, within the gateway';
+COMMENT ON COLUMN recon_exact.balance_messages.recorded_at IS 'Log time, UTC; never goes back within a gateway';
+COMMENT ON COLUMN recon_exact.balance_messages.received_at IS 'When it reached recon, UTC, by the writer''s clock';
+COMMENT ON COLUMN recon_exact.balance_messages.account IS
     'The account (EMS exchange_id) that the message names; null: none';
-COMMENT ON COLUMN recon.balance_messages.session IS 'The session with the gateway that it came in; null: none';
-COMMENT ON COLUMN recon.balance_messages.kind IS
+COMMENT ON COLUMN recon_exact.balance_messages.session IS 'The session with the gateway that it came in; null: none';
+COMMENT ON COLUMN recon_exact.balance_messages.kind IS
     'The EMS message type: a snapshot lists all that there is, an update what has changed';
-COMMENT ON COLUMN recon.balance_messages.row_no IS
+COMMENT ON COLUMN recon_exact.balance_messages.row_no IS
     '1, 2, 3 … within the message; null: the message has no row that can be read';
-COMMENT ON COLUMN recon.balance_messages.asset IS 'The EMS''s asset_id_exchange; null: not sent';
-COMMENT ON COLUMN recon.balance_messages.asset_coinapi IS 'The EMS''s asset_id_coinapi; null: not sent';
-COMMENT ON COLUMN recon.balance_messages.balance IS
+COMMENT ON COLUMN recon_exact.balance_messages.asset IS 'The EMS''s asset_id_exchange; null: not sent';
+COMMENT ON COLUMN recon_exact.balance_messages.asset_coinapi IS 'The EMS''s asset_id_coinapi; null: not sent';
+COMMENT ON COLUMN recon_exact.balance_messages.balance IS
     'The balance, in the asset itself, signed; null: not sent, or no number within bounds';
-COMMENT ON COLUMN recon.balance_messages.available IS
+COMMENT ON COLUMN recon_exact.balance_messages.available IS
     'What of it is free; null: not sent, or no number within bounds';
-COMMENT ON COLUMN recon.balance_messages.locked IS
+COMMENT ON COLUMN recon_exact.balance_messages.locked IS
     'What of it is locked by open orders; null: not sent, or no number within bounds';
-COMMENT ON COLUMN recon.balance_messages.last_updated_by IS
+COMMENT ON COLUMN recon_exact.balance_messages.last_updated_by IS
     'Who changed it last, as sent: the exchange or the EMS; null: not sent';
-COMMENT ON COLUMN recon.balance_messages.rate_usd IS
+COMMENT ON COLUMN recon_exact.balance_messages.rate_usd IS
     'USD for one of the asset; null: not sent, or no number within bounds';
 
-GRANT SELECT ON recon.balance_messages TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.balance_messages TO recon_analyst, recon_service, recon_operator;

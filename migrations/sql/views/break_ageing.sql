@@ -1,4 +1,4 @@
-CREATE VIEW recon.break_ageing AS
+CREATE VIEW recon_exact.break_ageing AS
 SELECT
     t.gateway,
     t.account,
@@ -68,27 +68,27 @@ FROM (
     WHERE b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted')
 ) AS t;
 
-COMMENT ON VIEW recon.break_ageing IS 'Each break that is open now, with its age from the origin and the bucket of its age';
-COMMENT ON COLUMN recon.break_ageing.gateway IS 'The gateway';
-COMMENT ON COLUMN recon.break_ageing.account IS 'The account (EMS exchange_id)';
-COMMENT ON COLUMN recon.break_ageing.unit_kind IS 'asset or contract';
-COMMENT ON COLUMN recon.break_ageing.unit IS 'asset_id_exchange of an asset, symbol_id_exchange of a contract';
-COMMENT ON COLUMN recon.break_ageing.id IS 'The break, as in breaks';
-COMMENT ON COLUMN recon.break_ageing.case_id IS 'The case that it belongs to';
-COMMENT ON COLUMN recon.break_ageing.cause IS 'The named reason, such as missed_fill';
-COMMENT ON COLUMN recon.break_ageing.certainty IS 'exact, inferred or candidate';
-COMMENT ON COLUMN recon.break_ageing.state IS 'open, assigned, investigating, proposed or accepted';
-COMMENT ON COLUMN recon.break_ageing.severity IS
+COMMENT ON VIEW recon_exact.break_ageing IS 'Each break that is open now, with its age from the origin and the bucket of its age';
+COMMENT ON COLUMN recon_exact.break_ageing.gateway IS 'The gateway';
+COMMENT ON COLUMN recon_exact.break_ageing.account IS 'The account (EMS exchange_id)';
+COMMENT ON COLUMN recon_exact.break_ageing.unit_kind IS 'asset or contract';
+COMMENT ON COLUMN recon_exact.break_ageing.unit IS 'asset_id_exchange of an asset, symbol_id_exchange of a contract';
+COMMENT ON COLUMN recon_exact.break_ageing.id IS 'The break, as in breaks';
+COMMENT ON COLUMN recon_exact.break_ageing.case_id IS 'The case that it belongs to';
+COMMENT ON COLUMN recon_exact.break_ageing.cause IS 'The named reason, such as missed_fill';
+COMMENT ON COLUMN recon_exact.break_ageing.certainty IS 'exact, inferred or candidate';
+COMMENT ON COLUMN recon_exact.break_ageing.state IS 'open, assigned, investigating, proposed or accepted';
+COMMENT ON COLUMN recon_exact.break_ageing.severity IS
     'info, low, medium, high or critical: the highest of the bands of amount, age and cause; null: not worked out yet';
-COMMENT ON COLUMN recon.break_ageing.assignee IS 'Who works on it; null: nobody yet';
-COMMENT ON COLUMN recon.break_ageing.amount IS 'What is not explained, in the unit itself, signed: reported less expected';
-COMMENT ON COLUMN recon.break_ageing.amount_usd IS 'The amount in USD; null: no rate is known';
-COMMENT ON COLUMN recon.break_ageing.origin_at IS 'When it arose, UTC, as far as known';
-COMMENT ON COLUMN recon.break_ageing.opened_at IS 'Log time at which it was opened';
-COMMENT ON COLUMN recon.break_ageing.age IS 'now - origin_at, by the calendar';
-COMMENT ON COLUMN recon.break_ageing.business_age IS
+COMMENT ON COLUMN recon_exact.break_ageing.assignee IS 'Who works on it; null: nobody yet';
+COMMENT ON COLUMN recon_exact.break_ageing.amount IS 'What is not explained, in the unit itself, signed: reported less expected';
+COMMENT ON COLUMN recon_exact.break_ageing.amount_usd IS 'The amount in USD; null: no rate is known';
+COMMENT ON COLUMN recon_exact.break_ageing.origin_at IS 'When it arose, UTC, as far as known';
+COMMENT ON COLUMN recon_exact.break_ageing.opened_at IS 'Log time at which it was opened';
+COMMENT ON COLUMN recon_exact.break_ageing.age IS 'now - origin_at, by the calendar';
+COMMENT ON COLUMN recon_exact.break_ageing.business_age IS
     'The age in business days of its account, by the rules in force: 24 hours are a day, and other days do not count';
-COMMENT ON COLUMN recon.break_ageing.bucket IS
+COMMENT ON COLUMN recon_exact.break_ageing.bucket IS
     'By business_age: under 1 h, under 1 d, under 2 d, under 5 d, or 5 d and over';
 
-GRANT SELECT ON recon.break_ageing TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.break_ageing TO recon_analyst, recon_service, recon_operator;

@@ -1,4 +1,4 @@
-CREATE VIEW recon.cases AS
+CREATE VIEW recon_exact.cases AS
 SELECT
     t.case_id,
     t.gateway,
@@ -20,17 +20,17 @@ FROM recon_store.breaks AS t
 JOIN recon_store.editions AS c ON c.gateway = t.gateway AND c.edition = t.edition AND c.state = 'current'
 GROUP BY t.case_id, t.gateway;
 
-COMMENT ON VIEW recon.cases IS 'Breaks of one common cause: what alerts and people act on';
-COMMENT ON COLUMN recon.cases.case_id IS 'The case: breaks of one common cause, which alerts and people act on';
-COMMENT ON COLUMN recon.cases.gateway IS 'The gateway';
-COMMENT ON COLUMN recon.cases.accounts IS 'The accounts (EMS exchange_id) that its breaks are of';
-COMMENT ON COLUMN recon.cases.breaks IS 'How many breaks it has, open or over';
-COMMENT ON COLUMN recon.cases.open_breaks IS 'How many of them are open, in whatever state of being worked on';
-COMMENT ON COLUMN recon.cases.amount_usd IS
+COMMENT ON VIEW recon_exact.cases IS 'Breaks of one common cause: what alerts and people act on';
+COMMENT ON COLUMN recon_exact.cases.case_id IS 'The case: breaks of one common cause, which alerts and people act on';
+COMMENT ON COLUMN recon_exact.cases.gateway IS 'The gateway';
+COMMENT ON COLUMN recon_exact.cases.accounts IS 'The accounts (EMS exchange_id) that its breaks are of';
+COMMENT ON COLUMN recon_exact.cases.breaks IS 'How many breaks it has, open or over';
+COMMENT ON COLUMN recon_exact.cases.open_breaks IS 'How many of them are open, in whatever state of being worked on';
+COMMENT ON COLUMN recon_exact.cases.amount_usd IS
     'Sum of the sizes of its breaks, in USD, not negative; null: of one of them no rate is known (not zero)';
-COMMENT ON COLUMN recon.cases.cause IS 'The cause of its first break';
-COMMENT ON COLUMN recon.cases.state IS 'That of the break that has come least far';
-COMMENT ON COLUMN recon.cases.opened_at IS 'Log time at which the first of them opened';
-COMMENT ON COLUMN recon.cases.severity IS 'The highest of its breaks; null: not judged';
+COMMENT ON COLUMN recon_exact.cases.cause IS 'The cause of its first break';
+COMMENT ON COLUMN recon_exact.cases.state IS 'That of the break that has come least far';
+COMMENT ON COLUMN recon_exact.cases.opened_at IS 'Log time at which the first of them opened';
+COMMENT ON COLUMN recon_exact.cases.severity IS 'The highest of its breaks; null: not judged';
 
-GRANT SELECT ON recon.cases TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.cases TO recon_analyst, recon_service, recon_operator;

@@ -1,4 +1,4 @@
-CREATE VIEW recon.coverage_daily AS
+CREATE VIEW recon_exact.coverage_daily AS
 SELECT
     s.gateway,
     s.account,
@@ -38,10 +38,8 @@ FROM (
         -- By log time as far as the log goes, and by the database's own clock from there.
         CROSS JOIN LATERAL (
             SELECT x.recorded_at + (now() - coalesce(x.appended_at, x.recorded_at)) AS present
-            FROM recon_store.log_events AS x
-            WHERE x.gateway = k.gateway
-            ORDER BY x.seq DESC
-            LIMIT 1
+            FROM recon_store.log_end(k.gateway) AS x
+            WHERE x.seq IS NOT NULL
         ) AS p
         GROUP BY k.gateway, k.edition, k.account, k.last_alive_at, p.present
     ) AS a
@@ -79,23 +77,23 @@ FROM (
     GROUP BY a.gateway, a.account, d.day, a.now
 ) AS s;
 
-COMMENT ON VIEW recon.coverage_daily IS
+COMMENT ON VIEW recon_exact.coverage_daily IS
     'How much of each day, in UTC, each account was truly observed in; the lengths of a day add up to elapsed';
-COMMENT ON COLUMN recon.coverage_daily.gateway IS 'The gateway';
-COMMENT ON COLUMN recon.coverage_daily.account IS 'The account (EMS exchange_id)';
-COMMENT ON COLUMN recon.coverage_daily.day IS 'The calendar day in UTC';
-COMMENT ON COLUMN recon.coverage_daily.covered IS 'How long it was covered';
-COMMENT ON COLUMN recon.coverage_daily.unresolved IS
+COMMENT ON COLUMN recon_exact.coverage_daily.gateway IS 'The gateway';
+COMMENT ON COLUMN recon_exact.coverage_daily.account IS 'The account (EMS exchange_id)';
+COMMENT ON COLUMN recon_exact.coverage_daily.day IS 'The calendar day in UTC';
+COMMENT ON COLUMN recon_exact.coverage_daily.covered IS 'How long it was covered';
+COMMENT ON COLUMN recon_exact.coverage_daily.unresolved IS
     'How long it was observed, while orders from before a gap, or of it, were not accounted for';
-COMMENT ON COLUMN recon.coverage_daily.catching_up IS
+COMMENT ON COLUMN recon_exact.coverage_daily.catching_up IS
     'How long snapshots were missing, or what a gap hid was being fetched';
-COMMENT ON COLUMN recon.coverage_daily.gap IS 'How long it was not observed, as far as the log tells';
-COMMENT ON COLUMN recon.coverage_daily.dead IS
+COMMENT ON COLUMN recon_exact.coverage_daily.gap IS 'How long it was not observed, as far as the log tells';
+COMMENT ON COLUMN recon_exact.coverage_daily.dead IS
     'How long nothing has been heard since its last sign of life, beyond the end of the log: the service may be dead';
-COMMENT ON COLUMN recon.coverage_daily.unknown IS 'How much of the day had passed before recon knew of the account';
-COMMENT ON COLUMN recon.coverage_daily.elapsed IS 'How much of the day has passed: 24 hours of any day but today';
-COMMENT ON COLUMN recon.coverage_daily.covered_share IS
+COMMENT ON COLUMN recon_exact.coverage_daily.unknown IS 'How much of the day had passed before recon knew of the account';
+COMMENT ON COLUMN recon_exact.coverage_daily.elapsed IS 'How much of the day has passed: 24 hours of any day but today';
+COMMENT ON COLUMN recon_exact.coverage_daily.covered_share IS
     'covered as a share of elapsed, from 0 to 1, rounded to 6 digits; null: the day begins right now';
-COMMENT ON COLUMN recon.coverage_daily.whole IS 'Whether the account was covered all the time that has passed of the day';
+COMMENT ON COLUMN recon_exact.coverage_daily.whole IS 'Whether the account was covered all the time that has passed of the day';
 
-GRANT SELECT ON recon.coverage_daily TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.coverage_daily TO recon_analyst, recon_service, recon_operator;

@@ -1,4 +1,4 @@
-CREATE VIEW recon.facts AS
+CREATE VIEW recon_exact.facts AS
 SELECT
     t.gateway,
     t.account,
@@ -32,36 +32,36 @@ FROM (
 ) AS t
 LEFT JOIN recon_store.log_events AS a ON (a.gateway, a.seq) = (t.gateway, t.approved_seq);
 
-COMMENT ON VIEW recon.facts IS 'What people and statements told from outside, and what became of it';
-COMMENT ON COLUMN recon.facts.gateway IS 'The gateway';
-COMMENT ON COLUMN recon.facts.account IS
+COMMENT ON VIEW recon_exact.facts IS 'What people and statements told from outside, and what became of it';
+COMMENT ON COLUMN recon_exact.facts.gateway IS 'The gateway';
+COMMENT ON COLUMN recon_exact.facts.account IS
     'The account (EMS exchange_id); a transfer within the gateway stands under both';
-COMMENT ON COLUMN recon.facts.external_id IS
+COMMENT ON COLUMN recon_exact.facts.external_id IS
     'The statement''s own id, else a digest of the row; the same again changes nothing';
-COMMENT ON COLUMN recon.facts.fact IS
+COMMENT ON COLUMN recon_exact.facts.fact IS
     'deposit, withdrawal, transfer, fee, rebate, funding, interest, reward, conversion, adjustment or trade; balance moves nothing';
-COMMENT ON COLUMN recon.facts.unit_kind IS 'asset or contract';
-COMMENT ON COLUMN recon.facts.unit IS 'The asset or contract, as the source writes it; of a trade its symbol';
-COMMENT ON COLUMN recon.facts.amount IS
+COMMENT ON COLUMN recon_exact.facts.unit_kind IS 'asset or contract';
+COMMENT ON COLUMN recon_exact.facts.unit IS 'The asset or contract, as the source writes it; of a trade its symbol';
+COMMENT ON COLUMN recon_exact.facts.amount IS
     'What it changes, in the unit itself, signed; of a trade the quantity, a sale negative';
-COMMENT ON COLUMN recon.facts.occurred_at IS 'When it happened, UTC, as the source says';
-COMMENT ON COLUMN recon.facts.seq IS 'Log position at which it became known';
-COMMENT ON COLUMN recon.facts.recorded_at IS 'Log time at which it became known';
-COMMENT ON COLUMN recon.facts.effect IS
+COMMENT ON COLUMN recon_exact.facts.occurred_at IS 'When it happened, UTC, as the source says';
+COMMENT ON COLUMN recon_exact.facts.seq IS 'Log position at which it became known';
+COMMENT ON COLUMN recon_exact.facts.recorded_at IS 'Log time at which it became known';
+COMMENT ON COLUMN recon_exact.facts.effect IS
     'What became of it. replaced: it made an entry that was inferred, or told by hand, exact; explained: it '
     'explains a break; booked: it was booked late, see findings; matched: a trade that reports had told; '
     'before_opening: it is part of the opening; compared: a balance that source_checks judges';
-COMMENT ON COLUMN recon.facts.order_key IS 'The order that a trade was matched with, as in orders; null: none';
-COMMENT ON COLUMN recon.facts.source IS 'The statement, or where else it is from';
-COMMENT ON COLUMN recon.facts.text IS 'What the person wrote; null: nothing';
-COMMENT ON COLUMN recon.facts.login IS 'The login that recorded it, as the database saw it';
-COMMENT ON COLUMN recon.facts.authenticated IS 'Whether the login is one person''s own; if not, name is only asserted';
-COMMENT ON COLUMN recon.facts.name IS 'The name given under the login; null: none';
-COMMENT ON COLUMN recon.facts.digest IS 'Digest of what it changes, by which a second telling is compared';
-COMMENT ON COLUMN recon.facts.approved_seq IS
+COMMENT ON COLUMN recon_exact.facts.order_key IS 'The order that a trade was matched with, as in orders; null: none';
+COMMENT ON COLUMN recon_exact.facts.source IS 'The statement, or where else it is from';
+COMMENT ON COLUMN recon_exact.facts.text IS 'What the person wrote; null: nothing';
+COMMENT ON COLUMN recon_exact.facts.login IS 'The login that recorded it, as the database saw it';
+COMMENT ON COLUMN recon_exact.facts.authenticated IS 'Whether the login is one person''s own; if not, name is only asserted';
+COMMENT ON COLUMN recon_exact.facts.name IS 'The name given under the login; null: none';
+COMMENT ON COLUMN recon_exact.facts.digest IS 'Digest of what it changes, by which a second telling is compared';
+COMMENT ON COLUMN recon_exact.facts.approved_seq IS
     'Log position of the second person''s approval, at which it took effect; null: one person''s word was enough';
-COMMENT ON COLUMN recon.facts.approved_by IS 'The login of the second person; null: none was needed';
-COMMENT ON COLUMN recon.facts.source_class IS
+COMMENT ON COLUMN recon_exact.facts.approved_by IS 'The login of the second person; null: none was needed';
+COMMENT ON COLUMN recon_exact.facts.source_class IS
     'Who told it: venue, custodian, chain or person; where a log does not say, a file is a venue''s';
 
-GRANT SELECT ON recon.facts TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.facts TO recon_analyst, recon_service, recon_operator;

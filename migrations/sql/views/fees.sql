@@ -1,4 +1,4 @@
-CREATE VIEW recon.fees AS
+CREATE VIEW recon_exact.fees AS
 SELECT
     t.gateway,
     t.account,
@@ -67,35 +67,35 @@ FROM (
       AND e.cause IN ('fee', 'rebate', 'fee_expected', 'fee_variance', 'fee_third_asset')
 ) AS t;
 
-COMMENT ON VIEW recon.fees IS
+COMMENT ON VIEW recon_exact.fees IS
     'Every entry of a fee or a rebate, with its order and rate where they are known; what was taken back stands with '
     'the opposite sign, so that sums come out right';
-COMMENT ON COLUMN recon.fees.gateway IS 'The gateway';
-COMMENT ON COLUMN recon.fees.account IS 'The account (EMS exchange_id)';
-COMMENT ON COLUMN recon.fees.symbol IS
+COMMENT ON COLUMN recon_exact.fees.gateway IS 'The gateway';
+COMMENT ON COLUMN recon_exact.fees.account IS 'The account (EMS exchange_id)';
+COMMENT ON COLUMN recon_exact.fees.symbol IS
     'The EMS''s symbol_id_exchange of what was traded; null: the fee is of no order or trade that is known';
-COMMENT ON COLUMN recon.fees.order_key IS
+COMMENT ON COLUMN recon_exact.fees.order_key IS
     'The order, as in orders, or t: and the external id of a trade of no order that is known; null: none';
-COMMENT ON COLUMN recon.fees.ordinal IS 'The fill of that order, as in fills; null: of no one fill';
-COMMENT ON COLUMN recon.fees.asset IS 'What it was paid in: asset_id_exchange of the balance that it moved';
-COMMENT ON COLUMN recon.fees.amount IS 'The change of that balance, signed: a fee is negative, a rebate positive';
-COMMENT ON COLUMN recon.fees.cause IS
+COMMENT ON COLUMN recon_exact.fees.ordinal IS 'The fill of that order, as in fills; null: of no one fill';
+COMMENT ON COLUMN recon_exact.fees.asset IS 'What it was paid in: asset_id_exchange of the balance that it moved';
+COMMENT ON COLUMN recon_exact.fees.amount IS 'The change of that balance, signed: a fee is negative, a rebate positive';
+COMMENT ON COLUMN recon_exact.fees.cause IS
     'fee or rebate; fee_expected, fee_variance or fee_third_asset: a person said so of a break';
-COMMENT ON COLUMN recon.fees.certainty IS
+COMMENT ON COLUMN recon_exact.fees.certainty IS
     'exact: a statement or arithmetic says so; inferred: by the rate that is told or learned, as in fees_learned';
-COMMENT ON COLUMN recon.fees.turnover IS
+COMMENT ON COLUMN recon_exact.fees.turnover IS
     'What of the fill it is a share of, in asset, not negative; null: of no one fill, in an asset that the fill does '
     'not move, or the terms of the contract are not complete';
-COMMENT ON COLUMN recon.fees.rate IS
+COMMENT ON COLUMN recon_exact.fees.rate IS
     'Its share of turnover, rounded to 12 digits; a rebate is negative; null: turnover is not known';
-COMMENT ON COLUMN recon.fees.occurred_at IS 'When it happened, UTC, as far as known: that of its fill';
-COMMENT ON COLUMN recon.fees.recorded_at IS 'Log time at which it became known';
-COMMENT ON COLUMN recon.fees.seq IS 'Log position at which it became known';
-COMMENT ON COLUMN recon.fees.entry_no IS 'The entry of its asset, as in entries';
-COMMENT ON COLUMN recon.fees.break_id IS 'The break that it explains; null: none';
-COMMENT ON COLUMN recon.fees.replaces IS
+COMMENT ON COLUMN recon_exact.fees.occurred_at IS 'When it happened, UTC, as far as known: that of its fill';
+COMMENT ON COLUMN recon_exact.fees.recorded_at IS 'Log time at which it became known';
+COMMENT ON COLUMN recon_exact.fees.seq IS 'Log position at which it became known';
+COMMENT ON COLUMN recon_exact.fees.entry_no IS 'The entry of its asset, as in entries';
+COMMENT ON COLUMN recon_exact.fees.break_id IS 'The break that it explains; null: none';
+COMMENT ON COLUMN recon_exact.fees.replaces IS
     'The entry of the same asset that this one takes back, or stands in for; 0: a part of fees that were inferred in '
     'sum; null: none';
-COMMENT ON COLUMN recon.fees.fact IS 'External id of the fact that it follows from, as in facts; null: none';
+COMMENT ON COLUMN recon_exact.fees.fact IS 'External id of the fact that it follows from, as in facts; null: none';
 
-GRANT SELECT ON recon.fees TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.fees TO recon_analyst, recon_service, recon_operator;

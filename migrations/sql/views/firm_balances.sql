@@ -1,4 +1,4 @@
-CREATE VIEW recon.firm_balances AS
+CREATE VIEW recon_exact.firm_balances AS
 WITH rows AS (
     SELECT
         u.*,
@@ -9,7 +9,7 @@ WITH rows AS (
         coalesce(a.state = 'covered', false) AS covered,
         CASE WHEN u.venue_account IS NULL THEN u.gateway END AS own_gateway,
         CASE WHEN u.venue_account IS NULL THEN u.account END AS own_account
-    FROM recon.balances AS u
+    FROM recon_exact.balances AS u
     LEFT JOIN recon.accounts AS a ON (a.gateway, a.account) = (u.gateway, u.account)
 ), seen AS (
     SELECT r.*, max(r.observed_at) OVER (PARTITION BY r.gateway, r.account, r.code, r.coinapi, r.exchange) AS seen_at
@@ -61,29 +61,29 @@ SELECT
 FROM ranked AS k
 GROUP BY k.code, k.coinapi, k.exchange;
 
-COMMENT ON VIEW recon.firm_balances IS
+COMMENT ON VIEW recon_exact.firm_balances IS
     'The firm''s holdings of each asset over all gateways; an account that two gateways show counts once';
-COMMENT ON COLUMN recon.firm_balances.asset IS
+COMMENT ON COLUMN recon_exact.firm_balances.asset IS
     'The asset: its asset_id_coinapi, or the EMS''s own code where it has none';
-COMMENT ON COLUMN recon.firm_balances.asset_coinapi IS
+COMMENT ON COLUMN recon_exact.firm_balances.asset_coinapi IS
     'The EMS''s asset_id_coinapi; null: not known, the code alone tells';
-COMMENT ON COLUMN recon.firm_balances.balance IS
+COMMENT ON COLUMN recon_exact.firm_balances.balance IS
     'What the books say is held now over all gateways, in the asset, signed; null: of one account it is not known';
-COMMENT ON COLUMN recon.firm_balances.balance_usd IS
+COMMENT ON COLUMN recon_exact.firm_balances.balance_usd IS
     'The same in USD at the last rates reported, USD itself at one; null: one of the rates is not known (not zero)';
-COMMENT ON COLUMN recon.firm_balances.reported IS
+COMMENT ON COLUMN recon_exact.firm_balances.reported IS
     'Sum of the latest amounts that the EMS reported, signed; null: one of them is not known';
-COMMENT ON COLUMN recon.firm_balances.drift IS 'Sum of reported - expected, signed; null: one of them is not known';
-COMMENT ON COLUMN recon.firm_balances.unexplained IS
+COMMENT ON COLUMN recon_exact.firm_balances.drift IS 'Sum of reported - expected, signed; null: one of them is not known';
+COMMENT ON COLUMN recon_exact.firm_balances.unexplained IS
     'Sum of what of the drift is not explained, signed; null: one of them is not known';
-COMMENT ON COLUMN recon.firm_balances.accounts IS 'How many accounts it is the total of';
-COMMENT ON COLUMN recon.firm_balances.same_account IS
+COMMENT ON COLUMN recon_exact.firm_balances.accounts IS 'How many accounts it is the total of';
+COMMENT ON COLUMN recon_exact.firm_balances.same_account IS
     'How many rows were left out because they are of the same account, seen through another gateway or under '
     'another name: of the accounts of one venue_account the one counts that is covered, then the one observed last';
-COMMENT ON COLUMN recon.firm_balances.verdict IS
+COMMENT ON COLUMN recon_exact.firm_balances.verdict IS
     'The worst of the rows that count: break, stale, unobserved, unmodelled, pending, agreed';
-COMMENT ON COLUMN recon.firm_balances.observed_at IS
+COMMENT ON COLUMN recon_exact.firm_balances.observed_at IS
     'Log time of the oldest observation that counts; null: never observed';
-COMMENT ON COLUMN recon.firm_balances.open_breaks IS 'How many open breaks the rows that count have';
+COMMENT ON COLUMN recon_exact.firm_balances.open_breaks IS 'How many open breaks the rows that count have';
 
-GRANT SELECT ON recon.firm_balances TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.firm_balances TO recon_analyst, recon_service, recon_operator;

@@ -1,4 +1,4 @@
-CREATE VIEW recon.firm_positions AS
+CREATE VIEW recon_exact.firm_positions AS
 WITH rows AS (
     SELECT
         u.*,
@@ -9,7 +9,7 @@ WITH rows AS (
         coalesce(a.state = 'covered', false) AS covered,
         CASE WHEN u.venue_account IS NULL THEN u.gateway END AS own_gateway,
         CASE WHEN u.venue_account IS NULL THEN u.account END AS own_account
-    FROM recon.positions AS u
+    FROM recon_exact.positions AS u
     LEFT JOIN recon.accounts AS a ON (a.gateway, a.account) = (u.gateway, u.account)
 ), seen AS (
     SELECT r.*, max(r.observed_at) OVER (PARTITION BY r.gateway, r.account, r.code, r.coinapi, r.exchange) AS seen_at
@@ -53,30 +53,30 @@ SELECT
 FROM ranked AS k
 GROUP BY k.code, k.coinapi, k.exchange;
 
-COMMENT ON VIEW recon.firm_positions IS
+COMMENT ON VIEW recon_exact.firm_positions IS
     'The firm''s position in each contract over all gateways; an account that two gateways show counts once';
-COMMENT ON COLUMN recon.firm_positions.symbol IS
+COMMENT ON COLUMN recon_exact.firm_positions.symbol IS
     'The contract: its symbol_id_coinapi, or the EMS''s own symbol where it has none';
-COMMENT ON COLUMN recon.firm_positions.symbol_coinapi IS 'The EMS''s symbol_id_coinapi; null: not known';
-COMMENT ON COLUMN recon.firm_positions.exchange IS
+COMMENT ON COLUMN recon_exact.firm_positions.symbol_coinapi IS 'The EMS''s symbol_id_coinapi; null: not known';
+COMMENT ON COLUMN recon_exact.firm_positions.exchange IS
     'Where symbol_coinapi is null: the exchange whose symbol it is, from the account up to its tag; null: the '
     'symbol tells by itself';
-COMMENT ON COLUMN recon.firm_positions.quantity IS
+COMMENT ON COLUMN recon_exact.firm_positions.quantity IS
     'What the books say is held now over all gateways, in contracts, signed (short is negative); null: of one '
     'account it is not known';
-COMMENT ON COLUMN recon.firm_positions.reported IS
+COMMENT ON COLUMN recon_exact.firm_positions.reported IS
     'Sum of the latest amounts that the EMS reported, signed; null: one of them is not known';
-COMMENT ON COLUMN recon.firm_positions.drift IS 'Sum of reported - expected, signed; null: one of them is not known';
-COMMENT ON COLUMN recon.firm_positions.unexplained IS
+COMMENT ON COLUMN recon_exact.firm_positions.drift IS 'Sum of reported - expected, signed; null: one of them is not known';
+COMMENT ON COLUMN recon_exact.firm_positions.unexplained IS
     'Sum of what of the drift is not explained, signed; null: one of them is not known';
-COMMENT ON COLUMN recon.firm_positions.accounts IS 'How many accounts it is the total of';
-COMMENT ON COLUMN recon.firm_positions.same_account IS
+COMMENT ON COLUMN recon_exact.firm_positions.accounts IS 'How many accounts it is the total of';
+COMMENT ON COLUMN recon_exact.firm_positions.same_account IS
     'How many rows were left out because they are of the same account, seen through another gateway or under '
     'another name: of the accounts of one venue_account the one counts that is covered, then the one observed last';
-COMMENT ON COLUMN recon.firm_positions.verdict IS
+COMMENT ON COLUMN recon_exact.firm_positions.verdict IS
     'The worst of the rows that count: break, stale, unobserved, unmodelled, pending, agreed';
-COMMENT ON COLUMN recon.firm_positions.observed_at IS
+COMMENT ON COLUMN recon_exact.firm_positions.observed_at IS
     'Log time of the oldest observation that counts; null: never observed';
-COMMENT ON COLUMN recon.firm_positions.open_breaks IS 'How many open breaks the rows that count have';
+COMMENT ON COLUMN recon_exact.firm_positions.open_breaks IS 'How many open breaks the rows that count have';
 
-GRANT SELECT ON recon.firm_positions TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.firm_positions TO recon_analyst, recon_service, recon_operator;

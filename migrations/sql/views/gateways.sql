@@ -24,26 +24,8 @@ SELECT
     l.login AS recorder_login,
     l.taken_at AS recorder_since
 FROM recon_store.log_gateways AS g
-LEFT JOIN LATERAL (
-    SELECT x.seq, x.recorded_at, x.appended_at
-    FROM recon_store.log_events AS x
-    WHERE x.gateway = g.gateway
-    ORDER BY x.seq DESC
-    LIMIT 1
-) AS h ON true
-LEFT JOIN LATERAL (
-    SELECT
-        x.seq,
-        x.recorded_at,
-        x.kind,
-        x.session,
-        CASE WHEN x.readable THEN convert_from(x.payload, 'UTF8')::json END AS note
-    FROM recon_store.log_events AS x
-    WHERE x.gateway = g.gateway
-      AND x.kind IN ('session.opened', 'session.closed', 'session.failed')
-    ORDER BY x.seq DESC
-    LIMIT 1
-) AS s ON true
+LEFT JOIN LATERAL recon_store.log_end(g.gateway) AS h ON true
+LEFT JOIN LATERAL recon_store.last_session(g.gateway) AS s ON true
 LEFT JOIN recon_store.editions AS e ON e.gateway = g.gateway AND e.state = 'current'
 LEFT JOIN recon_store.held_leases AS l ON l.gateway = g.gateway AND l.purpose = 'record';
 

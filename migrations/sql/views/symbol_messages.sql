@@ -1,4 +1,4 @@
-CREATE VIEW recon.symbol_messages AS
+CREATE VIEW recon_exact.symbol_messages AS
 SELECT
     e.gateway,
     e.seq,
@@ -23,26 +23,26 @@ LEFT JOIN LATERAL json_array_elements(recon_store.rows_of(m.message, e.kind LIKE
     WITH ORDINALITY AS r (item, row_no) ON true
 WHERE e.kind = 'SYMBOLS_SNAPSHOT';
 
-COMMENT ON VIEW recon.symbol_messages IS
+COMMENT ON VIEW recon_exact.symbol_messages IS
     'What the EMS said of instruments: a row for each symbol of a message, as it was sent';
-COMMENT ON COLUMN recon.symbol_messages.gateway IS 'The gateway whose log it is';
-COMMENT ON COLUMN recon.symbol_messages.seq IS 'Log position: 1, 2, 3 … without gaps, within the gateway';
-COMMENT ON COLUMN recon.symbol_messages.recorded_at IS 'Log time, UTC; never goes back within a gateway';
-COMMENT ON COLUMN recon.symbol_messages.received_at IS 'When it reached recon, UTC, by the writer''s clock';
-COMMENT ON COLUMN recon.symbol_messages.account IS 'The account (EMS exchange_id) that the message names; null: none';
-COMMENT ON COLUMN recon.symbol_messages.session IS 'The session with the gateway that it came in; null: none';
-COMMENT ON COLUMN recon.symbol_messages.kind IS
+COMMENT ON COLUMN recon_exact.symbol_messages.gateway IS 'The gateway whose log it is';
+COMMENT ON COLUMN recon_exact.symbol_messages.seq IS 'Log position: 1, 2, 3 … without gaps, within the gateway';
+COMMENT ON COLUMN recon_exact.symbol_messages.recorded_at IS 'Log time, UTC; never goes back within a gateway';
+COMMENT ON COLUMN recon_exact.symbol_messages.received_at IS 'When it reached recon, UTC, by the writer''s clock';
+COMMENT ON COLUMN recon_exact.symbol_messages.account IS 'The account (EMS exchange_id) that the message names; null: none';
+COMMENT ON COLUMN recon_exact.symbol_messages.session IS 'The session with the gateway that it came in; null: none';
+COMMENT ON COLUMN recon_exact.symbol_messages.kind IS
     'The EMS message type: a snapshot lists all that there is, an update what has changed';
-COMMENT ON COLUMN recon.symbol_messages.row_no IS
+COMMENT ON COLUMN recon_exact.symbol_messages.row_no IS
     '1, 2, 3 … within the message; null: the message has no row that can be read';
-COMMENT ON COLUMN recon.symbol_messages.symbol IS 'The EMS''s symbol_id_exchange; null: not sent';
-COMMENT ON COLUMN recon.symbol_messages.symbol_coinapi IS
+COMMENT ON COLUMN recon_exact.symbol_messages.symbol IS 'The EMS''s symbol_id_exchange; null: not sent';
+COMMENT ON COLUMN recon_exact.symbol_messages.symbol_coinapi IS
     'The EMS''s symbol_id_coinapi, whose second term is the type; null: not sent';
-COMMENT ON COLUMN recon.symbol_messages.base IS 'The venue''s code of the base; null: not sent';
-COMMENT ON COLUMN recon.symbol_messages.quote IS 'The venue''s code of the quote; null: not sent';
-COMMENT ON COLUMN recon.symbol_messages.base_coinapi IS 'CoinAPI''s code of the base; null: not sent';
-COMMENT ON COLUMN recon.symbol_messages.quote_coinapi IS 'CoinAPI''s code of the quote; null: not sent';
-COMMENT ON COLUMN recon.symbol_messages.price_step IS 'Step of prices; null: not sent, or no number within bounds';
-COMMENT ON COLUMN recon.symbol_messages.size_step IS 'Step of amounts; null: not sent, or no number within bounds';
+COMMENT ON COLUMN recon_exact.symbol_messages.base IS 'The venue''s code of the base; null: not sent';
+COMMENT ON COLUMN recon_exact.symbol_messages.quote IS 'The venue''s code of the quote; null: not sent';
+COMMENT ON COLUMN recon_exact.symbol_messages.base_coinapi IS 'CoinAPI''s code of the base; null: not sent';
+COMMENT ON COLUMN recon_exact.symbol_messages.quote_coinapi IS 'CoinAPI''s code of the quote; null: not sent';
+COMMENT ON COLUMN recon_exact.symbol_messages.price_step IS 'Step of prices; null: not sent, or no number within bounds';
+COMMENT ON COLUMN recon_exact.symbol_messages.size_step IS 'Step of amounts; null: not sent, or no number within bounds';
 
-GRANT SELECT ON recon.symbol_messages TO recon_analyst, recon_service, recon_operator;
+GRANT SELECT ON recon_exact.symbol_messages TO recon_analyst, recon_service, recon_operator;

@@ -63,15 +63,9 @@ FROM (
     FROM recon_store.units AS u
     JOIN recon_store.editions AS c ON c.gateway = u.gateway AND c.edition = u.edition AND c.state = 'current'
     LEFT JOIN (
-        SELECT g.gateway, h.recorded_at, h.appended_at
+        SELECT g.gateway, h.recorded_at, coalesce(h.appended_at, h.recorded_at) AS appended_at
         FROM recon_store.log_gateways AS g
-        CROSS JOIN LATERAL (
-            SELECT x.recorded_at, coalesce(x.appended_at, x.recorded_at) AS appended_at
-            FROM recon_store.log_events AS x
-            WHERE x.gateway = g.gateway
-            ORDER BY x.seq DESC
-            LIMIT 1
-        ) AS h
+        CROSS JOIN LATERAL recon_store.log_end(g.gateway) AS h
     ) AS p ON p.gateway = u.gateway
     LEFT JOIN recon_store.accounts AS a ON (a.gateway, a.edition, a.account) = (u.gateway, u.edition, u.account)
     LEFT JOIN recon_store.comparisons AS o

@@ -48,7 +48,7 @@ _OPEN: Final = frozenset({"open", *_TAKEN_UP})
 _BREAKS: Final = """
     SELECT b.gateway, b.case_id, b.id, b.account, b.unit, b.amount, b.amount_usd, b.cause, b.certainty, b.state,
            b.severity, b.opened_at, b.closed_at, b.assignee
-    FROM recon.breaks AS b
+    FROM recon_exact.breaks AS b
     WHERE b.gateway = ANY(%s::text[])
       AND (b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted') OR b.closed_at >= %s)
     ORDER BY b.closed_at IS NOT NULL, b.opened_at, b.gateway, b.case_id, b.id LIMIT %s

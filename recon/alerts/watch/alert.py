@@ -20,6 +20,7 @@ from recon.alerts.watch.conditions import (
     BACKUP_MISSED,
     CLOSE_MISSED,
     FACTS_WAITING,
+    PARTITIONS_SHORT,
     RULES_WAITING,
     SEVERITY,
 )
@@ -123,7 +124,7 @@ def _is_of_account(watched: Watched) -> bool:
 def _look(watched: Watched) -> list[str]:
     """Return the commands that show what recon sees."""
     if watched.gateway == SERVICE:
-        return ["recon backup"] if watched.kind == BACKUP_MISSED else ["recon status"]
+        return [{BACKUP_MISSED: "recon backup", PARTITIONS_SHORT: "recon migrate"}.get(watched.kind, "recon status")]
     gateway = f"--gateway {quote(watched.gateway)}"
     if watched.kind == CLOSE_MISSED:
         return [f"recon close {gateway} --account {quote(watched.about)}"]

@@ -27,14 +27,15 @@ PART_FAILING: Final = "part.failing"
 OVERRUN: Final = "buffer.overrun"
 RULES_WAITING: Final = "rules.waiting"
 FACTS_WAITING: Final = "facts.waiting"
-#: A planned job did not run: nobody signed an account's business day, or no backup was made.
+#: A job did not run: nobody signed an account's business day, no backup was made, or no partition of the log.
 CLOSE_MISSED: Final = "close.missed"
 BACKUP_MISSED: Final = "backup.missed"
+PARTITIONS_SHORT: Final = "partitions.short"
 #: It has no end: whoever looks runs again.
 AWAY: Final = "service.away"
 KINDS: Final = (
     GATEWAY_DOWN, GATEWAY_STALLED, NOT_COVERED, CATCHING_UP, UNRESOLVED, BEHIND, PART_FAILING, OVERRUN, RULES_WAITING,
-    FACTS_WAITING, CLOSE_MISSED, BACKUP_MISSED,
+    FACTS_WAITING, CLOSE_MISSED, BACKUP_MISSED, PARTITIONS_SHORT,
 )  # fmt: skip
 
 #: How much each matters to routes, quiet hours and escalations: whoever sees nothing at all is woken.
@@ -52,6 +53,7 @@ SEVERITY: Final[dict[str, Severity]] = {
     OVERRUN: "medium",
     RULES_WAITING: "low",
     FACTS_WAITING: "low",
+    PARTITIONS_SHORT: "low",
 }
 
 #: A session may be this young without any account being observed.

@@ -24,6 +24,7 @@ from recon.alerts.watch.conditions import away, conditions
 from recon.alerts.watch.decide import Key, Notice, Waits, Watched, decide
 from recon.alerts.watch.facts import SERVICE, AccountFact, Facts, GatewayFact, MissedJob, PartFact
 from recon.alerts.watch.missed_closes import missed_closes
+from recon.alerts.watch.short_partitions import short_partitions
 from recon.alerts.watch.watchdog import WATCHDOG, due, watchdog
 from recon.db.raw import cursor_of
 from recon.ledger.rules import Rules
@@ -142,7 +143,7 @@ def look(connection: Connection, plan: Plan, now: datetime) -> int:
     looked_at = _take_turn(connection, now)
     if looked_at is not None and looked_at >= now:
         return 0
-    missed = [*missed_closes(connection, plan.closings, now), *plan.jobs(now)]
+    missed = [*missed_closes(connection, plan.closings, now), *plan.jobs(now), *short_partitions(connection)]
     facts = msgspec.structs.replace(read_facts(connection, plan.gateways, now), missed=missed)
     former = remembered(connection)
     notices, later = decide(former, conditions(facts), now, plan.waits)

@@ -9,16 +9,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from recon.cli.alert_actions import ask_for_silence, check_channel, end_silence, send_again, try_channel
 from recon.cli.alert_why import why_text
 from recon.cli.connection import operator_connection, reader_connection
 from recon.cli.currency import say_currency
-from recon.cli.options import Config, GatewayFilter, Json, settings_of
+from recon.cli.listing import Limit, Listing, Wanted, show_listing
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import Column, Row, columns, note, print_json, write
 from recon.cli.recording import Name
 from recon.cli.table import print_rows, print_table
+from recon.cli.tables.options import TableOptions, one_look_options, table_options
 from recon.clock import utc_now
 from recon.db.source import Source, query_rows
 from recon.display.figures import amount
@@ -26,35 +29,13 @@ from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.reads.alert_pending import pending_document
 from recon.reads.alert_why import case_named, why_document
+from recon.reads.alerts import ALERTS, NEWS
 from recon.reads.known_names import check_scope
 from recon.times import parse_time
 
 app = typer.Typer(no_args_is_help=True, help="Show who was told of what and why; silence, retry, test.")
 
-#: Most rows that `list` prints unless asked for more.
-SHOWN: Final = 50
-MAX_SHOWN: Final = 10_000
-
-_LIST: Final = [
-    Column("at", kind="time"),
-    Column("event"),
-    Column("gateway", rank=3),
-    Column("what", prose=True),
-    Column("state", rank=1),
-    Column("channels", rank=2),
-    Column("case_id", "case", kind="id"),
-]
-_SIGNALS: Final = """
-    SELECT occurred_at AS at, kind, event, nullif(gateway, '') AS gateway,
-           coalesce(nullif(concat_ws(' ', account, unit, amount::text, cause), ''), document ->> 'detail', break_id)
-               AS what, account, unit, amount, cause, state,
-           array_to_string(channels, ', ') AS channels, case_id, case_seq, id
-    FROM recon.alerts
-    WHERE (CAST(:gateway AS text) IS NULL OR gateway = :gateway) AND occurred_at >= :since
-      AND (CAST(:quiet AS boolean) OR kind <> 'taken_up')
-    ORDER BY occurred_at DESC, seq DESC, id LIMIT :limit
-"""
-_ONE_SIGNAL: Final = "SELECT * FROM recon.alerts WHERE starts_with(id, :id) ORDER BY id, gateway LIMIT 2"
+_ONE_SIGNAL: Final = "SELECT * FROM recon_exact.alerts WHERE starts_with(id, :id) ORDER BY id, gateway LIMIT 2"
 _MESSAGES: Final = "SELECT * FROM recon.deliveries WHERE starts_with(id, :id) ORDER BY id, channel LIMIT 50"
 _MESSAGES_OF: Final = "SELECT * FROM recon.deliveries WHERE signals @> ARRAY[:id] ORDER BY at, channel"
 _DELIVERY: Final = [
@@ -98,34 +79,52 @@ def _since(text: str, now: datetime) -> datetime:
     return at
 
 
+def _with_what(row: Row) -> Row:
+    """Return a signal with what it is of, its amount as every figure is written."""
+    moved = row["amount"]
+    if not isinstance(moved, Decimal):
+        return row
+    parts = (row["account"], amount(moved, str(row["unit"])), row["cause"])
+    return {**row, "what": " ".join(str(part) for part in parts if part)}
+
+
+_LISTING: Final = Listing(
+    read=ALERTS,
+    columns=[
+        Column("at", kind="time"),
+        Column("event"),
+        Column("gateway", rank=3),
+        Column("what", prose=True),
+        Column("state", rank=1),
+        Column("channels", rank=2),
+        Column("case_id", "case", kind="id"),
+        *(Column(key, wide=True) for key in ("account", "unit", "cause", "severity", "kind", "id")),
+    ],
+    noun="alert",
+    more=_with_what,
+)
+
+
 @app.command("list")
+@with_options(table_options)
 def list_alerts(
+    options: TableOptions,
     *,
     since: Since = "7d",
     every: Annotated[bool, typer.Option("--all", help="Also that somebody took a break up.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=MAX_SHOWN, help="Most rows.")] = SHOWN,
+    limit: Limit = 50,
     gateway: GatewayFilter = None,
+    account: AccountFilter = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Show what happened to cases and to recon's sight, the newest first."""
-    settings = settings_of(config)
-    asked = {"gateway": gateway, "since": _since(since, utc_now()), "quiet": every, "limit": limit}
-    with reader_connection(settings, "alerts list") as connection:
-        check_scope(connection, {"gateway": gateway}, settings.gateways)
-        currency = say_currency(connection, settings, gateway=gateway)
-        rows = query_rows(connection, _SIGNALS, asked)
-    shown = rows if json else [{**row, "what": _what(row)} for row in rows]
-    print_rows(shown, _LIST, as_json=json, empty=currency.empty(f"nothing was signalled since {since}"))
+    """Show what happened to cases and to recon's sight.
 
-
-def _what(row: Row) -> str:
-    """Return what a signal is of, its amount as every figure is written."""
-    moved = row["amount"]
-    if not isinstance(moved, Decimal):
-        return str(row["what"])
-    parts = (row["account"], amount(moved, str(row["unit"])), row["cause"])
-    return " ".join(str(part) for part in parts if part)
+    The latest come first. Filters are gateway, account, unit, cause, severity, case, kind, since and until.
+    """
+    listing = _LISTING if every else msgspec.structs.replace(_LISTING, read=NEWS)
+    from_ = None if options.filter.since else since
+    show_listing(listing, options, Wanted(config, gateway, account, None, from_, limit), json=json)
 
 
 @app.command("show")
@@ -298,7 +297,9 @@ def unsilence_alerts(
 
 
 @app.command("what-if")
+@with_options(one_look_options)
 def what_if_alerts(
+    options: TableOptions,
     *,
     rules: Annotated[
         Path, typer.Option("--rules", "-r", metavar="FILE", help="The other policy (TOML): [alerts] of the settings.")
@@ -313,11 +314,12 @@ def what_if_alerts(
     """
     from recon.cli.alert_what_if import compared, other_policy  # noqa: PLC0415 - other commands start without it
 
+    options.check_list("what-if", _WHAT_IF)
     settings, now = settings_of(config), utc_now()
     policy = other_policy(rules, settings)
     with reader_connection(settings, "alerts what-if") as connection:
         rows = compared(connection, policy, _since(since, now), now)
-    print_rows(rows, _WHAT_IF, as_json=json, empty=f"nothing was signalled since {since}")
+    print_rows(rows, _WHAT_IF, as_json=json, empty=f"nothing was signalled since {since}", options=options)
     if not json:
         sent, would = (sum(int(str(row[key])) for row in rows) for key in ("sent", "would_be"))
         note(f"{sent} messages under the policies in force, {would} under the other one")

@@ -13,10 +13,11 @@ from recon.backup.directory import Backup, BackupDirectory, Unreadable
 from recon.backup.take import take
 from recon.backup.wal import prune_wal
 from recon.cli.backups import backup_directory, embedded_data_dir, running_server
-from recon.cli.options import Config, Json, settings_of
+from recon.cli.options import Config, Json, settings_of, with_options
 from recon.cli.output import Column, Row, note, print_json, write
 from recon.cli.progress import progress_bar
 from recon.cli.table import print_rows
+from recon.cli.tables.options import TableOptions, one_look_options
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.display.ages import age as age_text
@@ -27,7 +28,10 @@ from recon.errors import BackupError
 BACKUPS: Final = [Column(key) for key in ("backup", "age", "size", "heads", "state")]
 
 
+@with_options(one_look_options)
 def backup(
+    options: TableOptions,
+    *,
     config: Config = None,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="The directory of backups; default: backup_dir.")
@@ -43,11 +47,12 @@ def backup(
     A backup is complete or not there. It is named by its time in UTC, and holds everything but passwords in files.
     Former ones are removed by the settings in [backup]. Exit status 12: it failed, or one that is checked is damaged.
     """
+    options.check_list("a list of backups", BACKUPS)
     settings = settings_of(config)
     embedded_data_dir(settings)
     directory = backup_directory(settings, to)
     if show:
-        _list(directory, as_json=json)
+        _list(directory, options, as_json=json)
         return
     if check:
         _check(directory, as_json=json)
@@ -75,7 +80,7 @@ def _prune(directory: BackupDirectory, settings: Settings) -> list[str]:
     return removed
 
 
-def _list(directory: BackupDirectory, *, as_json: bool) -> None:
+def _list(directory: BackupDirectory, options: TableOptions, *, as_json: bool) -> None:
     entries = list(directory.entries())
     rows = [
         {"backup": entry.path.name, "state": "damaged", "problem": entry.problem}
@@ -84,7 +89,8 @@ def _list(directory: BackupDirectory, *, as_json: bool) -> None:
         for entry in entries
     ]
     shown = rows if as_json else [_shown(row) for row in rows]
-    print_rows(shown, BACKUPS, as_json=as_json, empty=f"there is no backup in {directory.path} yet")
+    empty = f"there is no backup in {directory.path} yet"
+    print_rows(shown, BACKUPS, as_json=as_json, empty=empty, options=options)
     damaged = [entry.problem for entry in entries if isinstance(entry, Unreadable)]
     if damaged:
         raise BackupError("\n".join(damaged))

@@ -19,7 +19,7 @@ from recon.cli.connection import reader_connection
 from recon.cli.currency import say_currency
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import note, print_json, spelling, write
-from recon.cli.past_case import PastCase, past_case_screen, read_past_case
+from recon.cli.past_case import past_case_screen
 from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decision_options
 from recon.cli.tables.options import TableOptions
 from recon.cli.tables.show import print_screen
@@ -33,6 +33,7 @@ from recon.exact import plain
 from recon.reads.as_of import AsOf
 from recon.reads.breaks import ALL_BREAKS
 from recon.reads.case.document import document
+from recon.reads.case.past import PastCase, read_past_case
 from recon.reads.case.read import case_of, read_case
 from recon.reads.case.text import case_text
 from recon.reads.filter import of_words

@@ -21,7 +21,7 @@ from recon.reads.known_names import check_filter
 
 _PROOF = """
     SELECT (SELECT count(*) FROM recon.accounts) AS accounts, count(*) FILTER (WHERE u.verdict = 'agreed') AS agreed
-    FROM (SELECT verdict FROM recon.balances UNION ALL SELECT verdict FROM recon.positions) AS u
+    FROM (SELECT verdict FROM recon_exact.balances UNION ALL SELECT verdict FROM recon_exact.positions) AS u
 """
 
 

@@ -10,7 +10,9 @@ from recon.alerts.policy_settings import policy_of
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.output import note, print_json, text_of, write
 from recon.config import describe, rules_document
+from recon.errors import ConfigError
 from recon.service.otel import require_library
+from recon.venues.checks import problems_of
 
 
 def check_config(config: Config = None, json: Json = False) -> None:
@@ -23,6 +25,9 @@ def check_config(config: Config = None, json: Json = False) -> None:
     for name in settings.gateways:
         rules_document(settings, name)
     require_library(settings.tracing)
+    unasked = [f"{key}: {problem}" for key, problem in problems_of(settings)]
+    if unasked:
+        raise ConfigError("\n".join(unasked))
     policy = policy_of(settings.alerts, configured_channels(settings), level_names(settings))
     if not (policy.channels or level_names(settings)):
         note("alerts: there is no channel, so nobody is told; add [webhooks.NAME] or another receiver (operator 7.4)")

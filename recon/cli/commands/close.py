@@ -102,9 +102,13 @@ def _modes(sign: bool, listed: bool, show: bool, diff: bool, verified: bool) -> 
 def _read(source: Source, on: date | None, gateway: str | None, accounts: Sequence[str] | None) -> list[AccountClose]:
     if gateway is not None:
         gateway_names(source, gateway)
-    closes = read_closes(source, utc_now(), day=on, gateway=gateway, accounts=accounts or None)
+    now = utc_now()
+    closes = read_closes(source, now, day=on, gateway=gateway, accounts=accounts or None)
     if not closes:
         raise ConfigError("no account is known yet: nothing was recorded; is the service running?")
+    if all(each.now.opens_at > now for each in closes):
+        begins = min(each.now.opens_at for each in closes)
+        raise ConfigError(f"{closes[0].now.day} is still to come: it begins at {begins:%Y-%m-%d %H:%M} UTC")
     return closes
 
 
@@ -119,7 +123,8 @@ def _closes(
         ]
         clean = all(each.shown.clean and not each.differs for each in closes)
         status[0] = 0 if clean else NOT_CLEAN
-        screen = close_screen(closes, every=every, steps=next_steps(closes, chosen, utc_now()))
+        now = utc_now()
+        screen = close_screen(closes, every=every, now=now, steps=next_steps(closes, chosen, now))
         return Answer(screen, {"clean": clean, "accounts": [document_of(each) for each in closes]})
 
     return read
@@ -162,7 +167,7 @@ def _show_signed(
         closes = [AccountClose(each.closing, each, []) for each in standing]
         if not closes:
             return Answer(Screen(tables=[], empty="nothing was signed"), [])
-        return Answer(close_screen(closes, every=every), [document_of(each) for each in closes])
+        return Answer(close_screen(closes, every=every, now=utc_now()), [document_of(each) for each in closes])
 
     answer(settings, "close", options, read, json=json)
 

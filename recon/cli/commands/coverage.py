@@ -66,8 +66,8 @@ def coverage(
 
     The share is of the time since WHEN, or since the account's first event, in which every report was seen. `observed`
     also counts time in which orders of an earlier gap are not accounted for. Time after the last event counts for
-    neither. Filters are gateway and account. Of a past time WHEN counts back from it, and stretches are shown instead
-    of gaps: what became of a gap is known of now alone.
+    neither. Filters are gateway and account. Of a past time WHEN counts back from it, and gaps are listed by their
+    stretches: what was found of them later is known of now alone.
     """
     if context.invoked_subcommand is not None:
         return
@@ -87,7 +87,8 @@ def coverage(
             then = read_past_coverage(connection, past, **place, since=start, until=now, every=every)
             title = title_of(currency, now, past)
             screen = coverage_screen(*then, since=start, now=now, every=every, moment=title, past=True)
-            return Answer(screen, {**currency.document(), **past.document(), **then.document}, currency)
+            unknown = {"gateways": None, "open_questions": None}  # of a past time, which is not none
+            return Answer(screen, {**currency.document(), **past.document(), **then.document, **unknown}, currency)
         document = read_coverage(connection, **place, since=start, now=now, every=every)
         strips = read_strips(connection, gateway=place["gateway"], account=place["account"], since=start, now=now)
         moment = title_of(currency, now, past)

@@ -12,7 +12,8 @@ from recon.cli.options import Config, Json, settings_file, settings_of
 from recon.cli.output import note, print_json, write
 from recon.cli.tables import terminal
 from recon.cli.tables.look import Look
-from recon.cli.tables.text import wrapped
+from recon.cli.tables.parts import BETWEEN
+from recon.cli.tables.text import command_lines, width_of, wrapped
 from recon.display.shapes import shape_of
 from recon.display.words import counted, safe
 
@@ -76,5 +77,14 @@ def check_lines(check: Check, look: Look) -> list[str]:
     return [
         *first,
         *(f"{' ' * _ROOM}{line}" for line in lines[1:]),
-        *([f"{' ' * _ROOM}{look.written(check.advice)}"] if check.advice else []),
+        *_advice_lines(check.advice, look),
     ]
+
+
+def _advice_lines(advice: str, look: Look) -> list[str]:
+    """Return what to do: a command below what was found, or further left where it does not fit there."""
+    text, width = look.written(safe(advice)), look.width - _ROOM
+    if not advice.startswith("recon "):
+        return [f"{' ' * _ROOM}{line}" for line in wrapped(text, max(width, 20))] if advice else []
+    indent = " " * _ROOM if width_of(text) <= width else BETWEEN
+    return [indent + line for line in command_lines(text, look.width - width_of(indent))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,6 +12,7 @@ import typer
 
 from recon.backup.drill import Drill, DrillOptions
 from recon.backup.drill import drill as drill_backup
+from recon.cli.archives import ArchiveOption, reading_of
 from recon.cli.backups import From, backup_directory, embedded_data_dir, live_url
 from recon.cli.connection import connect, log_warnings_only
 from recon.cli.options import Config, Json, settings_of
@@ -23,6 +25,7 @@ from recon.display.ages import age, duration
 from recon.display.sizes import size
 from recon.errors import DatabaseError
 from recon.log.heads import LastEvent, last_events, read_heads
+from recon.projection.reading import Reading
 
 _GATEWAYS: Final = [Column(key) for key in ("gateway", "seq", "exported_seq", "events_lost", "log", "books")]
 
@@ -41,6 +44,7 @@ def drill(
         Path | None,
         typer.Option(metavar="FILE", help="Also check the log against heads exported to this file and kept elsewhere."),
     ] = None,
+    archive: ArchiveOption = None,
     json: Json = False,
 ) -> None:
     """Prove that the last backup can be restored.
@@ -55,7 +59,13 @@ def drill(
     directory = backup_directory(settings, source)
     heads = [] if against is None else read_heads(against).heads
     found = directory.find(backup)
-    options = DrillOptions(place=place or data_dir, archive=directory.path, live=_live(data_dir), heads=heads)
+    options = DrillOptions(
+        place=place or data_dir,
+        archive=directory.path,
+        live=_live(data_dir),
+        heads=heads,
+        reading=partial(_reading, archive),
+    )
     with progress_bar() as begin:
         done, errors = drill_backup(found, options, utc_now, begin)
     if json:
@@ -64,6 +74,12 @@ def drill(
         _print(done)
     if errors:
         raise errors[0]
+
+
+def _reading(archive: Path | None, url: str, gateway: str) -> Reading:
+    """Return how the restored log of a gateway is folded: with what is archived of it, where that is at hand."""
+    with connect(url, "drill") as connection:
+        return reading_of(archive, connection, gateway)
 
 
 def _live(data_dir: Path) -> list[LastEvent] | None:

@@ -11,9 +11,11 @@ import trio
 import typer
 
 from recon.cli.connection import log_warnings_only
-from recon.cli.options import Config, GatewayFilter, Json, settings_of
+from recon.cli.options import Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import Column, Row, note, print_json
-from recon.cli.table import print_rows, print_table
+from recon.cli.table import print_rows, print_tables
+from recon.cli.tables.options import TableOptions, one_look_options
+from recon.cli.tables.table import Table
 from recon.clock import utc_now
 from recon.config import Gateway, Settings
 from recon.display.words import counted
@@ -82,18 +84,23 @@ def _run(work: Callable[[], Awaitable[_Result]]) -> _Result:
 
 
 @app.command()
-def locations(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
+@with_options(one_look_options)
+def locations(
+    options: TableOptions, *, config: Config = None, gateway: GatewayFilter = None, json: Json = False
+) -> None:
     """List the sites of the managed cloud.
 
     `managed.locations` in the settings prefers some of them, by their location_id.
     """
+    options.check_list("a list of locations", _LOCATIONS)
     rows: list[Row] = []
     for name, settings in _managed(settings_of(config), gateway).items():
         preferred = [] if settings.managed is None else settings.managed.locations
         for each in _run(partial(_locations, name, settings)):
             rank = preferred.index(each.location_id) + 1 if each.location_id in preferred else None
             rows.append({"gateway": name, **msgspec.structs.asdict(each), "preferred": rank})
-    print_rows(rows, _LOCATIONS, as_json=json, empty="the managed cloud lists no location")
+    empty = "the managed cloud lists no location"
+    print_rows(rows, _LOCATIONS, as_json=json, empty=empty, options=options)
 
 
 async def _locations(name: str, gateway: Gateway) -> list[Location]:
@@ -102,18 +109,23 @@ async def _locations(name: str, gateway: Gateway) -> list[Location]:
 
 
 @app.command()
-def endpoints(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
+@with_options(one_look_options)
+def endpoints(
+    options: TableOptions, *, config: Config = None, gateway: GatewayFilter = None, json: Json = False
+) -> None:
     """List the sites of gateways.
 
     In the order in which they are tried; from the settings, or from the managed cloud.
     """
+    options.check_list("a list of sites", _ENDPOINTS)
     rows: list[Row] = []
     for name, settings in _gateways(settings_of(config), gateway).items():
         if settings.managed is None:
             rows += [{"gateway": name, "site": site, "url": url} for site, url in enumerate(settings.urls)]
         else:
             rows += _run(partial(_endpoints, name, settings))
-    print_rows(rows, _ENDPOINTS, as_json=json, empty="no endpoint: the managed cloud has none until an account exists")
+    empty = "no endpoint: the managed cloud has none until an account exists"
+    print_rows(rows, _ENDPOINTS, as_json=json, empty=empty, options=options)
 
 
 async def _endpoints(name: str, gateway: Gateway) -> list[Row]:
@@ -150,11 +162,15 @@ async def _endpoints(name: str, gateway: Gateway) -> list[Row]:
 
 
 @app.command()
-def certificate(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
+@with_options(one_look_options)
+def certificate(
+    options: TableOptions, *, config: Config = None, gateway: GatewayFilter = None, json: Json = False
+) -> None:
     """Show the client certificates.
 
     Subject, validity, and the place of each. The private key is never shown.
     """
+    options.check_list("a list of certificates", _CERTIFICATES)
     rows: list[Row] = []
     for name, settings in _gateways(settings_of(config), gateway).items():
         if settings.auth.method != "certificate":
@@ -175,7 +191,8 @@ def certificate(config: Config = None, gateway: GatewayFilter = None, json: Json
                 "kept": place,
             }
         )
-    print_rows(rows, _CERTIFICATES, as_json=json, empty="no gateway uses a client certificate")
+    empty = "no gateway uses a client certificate"
+    print_rows(rows, _CERTIFICATES, as_json=json, empty=empty, options=options)
 
 
 def _certificate_of(name: str, gateway: Gateway) -> tuple[ClientCertificate, str]:
@@ -204,7 +221,10 @@ async def _certificate(name: str, gateway: Gateway) -> ClientCertificate:
 
 
 @app.command()
+@with_options(one_look_options)
 def check(
+    options: TableOptions,
+    *,
     config: Config = None,
     gateway: GatewayFilter = None,
     seconds: Annotated[
@@ -218,6 +238,7 @@ def check(
     Step by step: name, connection, TLS, credentials, session, messages, clock, REST. Each failure comes with what to
     do. Exit status 0 only if nothing failed. No order is sent and nothing is recorded.
     """
+    options.check_list("a check", [*_STEPS, *_ACCOUNTS])
     steps: list[Row] = []
     accounts: list[Row] = []
     for name, settings in _gateways(settings_of(config), gateway).items():
@@ -226,11 +247,13 @@ def check(
         accounts += [{"gateway": name, **msgspec.structs.asdict(account)} for account in checked.accounts]
     failed = sum(step["state"] == "failed" for step in steps)
     if json:
-        print_json({"ok": not failed, "steps": steps, "accounts": accounts})
+        print_json(
+            {"ok": not failed, "steps": options.kept(steps, _STEPS), "accounts": options.kept(accounts, _ACCOUNTS)}
+        )
     else:
-        print_table(steps, _STEPS)
-        if accounts:
-            print_table(accounts, _ACCOUNTS, title="accounts received, with the rows of their snapshots")
+        received = "accounts received, with the rows of their snapshots"
+        tables = [Table(columns=_STEPS, rows=steps), Table(columns=_ACCOUNTS, rows=accounts, title=received)]
+        print_tables(tables, options=options)
         note(f"{counted(failed, 'check')} failed" if failed else "all checks passed")
     if failed:
         raise typer.Exit(1)

@@ -23,6 +23,7 @@ from recon.clock import utc_now
 from recon.db.source import Source, query_rows
 from recon.display.words import counted
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
+from recon.reads.archived import archived_ends, archived_words
 from recon.reads.known_names import check_kind
 from recon.times import parse_time
 
@@ -213,6 +214,7 @@ def _show(config: Path | None, options: TableOptions, gateway: str | None, wante
         )
         more = len(rows) > limit
         rows = rows[:limit]
+        _note_archived(connection, names, rows, start)
         if more:
             last = rows[-1]
             place = f"event {last['seq']} of {last['gateway']}"
@@ -224,6 +226,19 @@ def _show(config: Path | None, options: TableOptions, gateway: str | None, wante
         return Answer(screen, [{**row, "payload": _raw(row["payload"])} for row in rows])
 
     answer(settings_of(config), "events", options, read, json=json)
+
+
+def _note_archived(
+    connection: Source, gateways: Sequence[str], rows: Sequence[Row], start: int | datetime | None
+) -> None:
+    """Say what is archived of the stretch that a person asked for: of it only kept events are shown."""
+    if isinstance(start, datetime):
+        told = [end.words for end in archived_ends(connection).values() if start <= end.last_at]
+    else:
+        first = min((int(str(row["seq"])) for row in rows), default=1) if start is None else start
+        told = archived_words(connection, gateways, first)
+    for words in told:
+        note(words)
 
 
 def _payload(row: Row, *, whole: bool) -> str:
@@ -287,14 +302,15 @@ def read_events(
 
 def _position(connection: Source, gateway: str, since: datetime) -> int:
     """Return the first log position at or after a time: log time never goes back, so a binary search finds it."""
-    find = "SELECT recorded_at FROM recon.events WHERE gateway = :gateway AND seq = :seq"
+    # Of archived events the database has only some.
+    find = "SELECT recorded_at FROM recon.events WHERE gateway = :gateway AND seq <= :seq ORDER BY seq DESC LIMIT 1"
     heads = query_rows(connection, "SELECT head_seq FROM recon.gateways WHERE name = :gateway", {"gateway": gateway})
     low, high = 1, int(str(heads[0]["head_seq"] or 0) if heads else 0) + 1
     while low < high:
         middle = (low + high) // 2
         found = query_rows(connection, find, {"gateway": gateway, "seq": middle})
         at = found[0]["recorded_at"] if found else None
-        if isinstance(at, datetime) and at < since:
+        if at is None or (isinstance(at, datetime) and at < since):
             low = middle + 1
         else:
             high = middle

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from recon.cli.archives import ArchiveOption, read_archive
 from recon.cli.connection import reader_connection
 from recon.cli.ended import ending_in_order
 from recon.cli.options import AccountsFilter, Config, GatewayFilter, day_of, settings_of
@@ -34,6 +35,7 @@ def evidence(
     stamped: Annotated[
         bool, typer.Option("--time-stamp/--no-time-stamp", help="Have [evidence] tsa_url stamp the time.")
     ] = True,
+    archive: ArchiveOption = None,
     config: Config = None,
 ) -> None:
     """Write a day as evidence that anybody can check.
@@ -50,7 +52,7 @@ def evidence(
     stamp: TimeStamp | None = None
     with ending_in_order(), whole_directory(output) as to:
         with reader_connection(settings, "evidence", snapshot=True) as reader:
-            collected = collect(reader, wanted, to)
+            collected = collect(reader, wanted, to, read_archive(archive))
         if asks:
             stamp = _stamp(settings, collected.content, to)
     _say(output, collected.manifest, collected.content, stamp)

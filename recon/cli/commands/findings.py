@@ -18,7 +18,7 @@ from recon.reads.findings import FINDINGS
 def _with_advice(row: Row) -> Row:
     """Return a finding with what to do, and the command that shows its event."""
     look = f"recon events --gateway {quote(str(row['gateway']))} --since {row['seq']} --limit 1"
-    return {**row, "do": advice_on(str(row["kind"])), "look": look}
+    return {**row, "do": advice_on(str(row["kind"]), over=bool(row["is_over"])), "look": look}
 
 
 def _notes(row: Row, shown: Collection[str]) -> Sequence[Note]:
@@ -36,6 +36,7 @@ LISTING: Final = Listing(
         Column("kind"),
         Column("about", rank=3, prose=True),
         *(Column(key, prose=True, wide=True) for key in ("message", "do", "look")),
+        Column("is_over", "over", wide=True),
         Column("number", wide=True),
     ],
     noun="finding",

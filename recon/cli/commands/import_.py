@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from recon.cli.balance_import import BalanceOptions, import_balances, refuse_of_balances
-from recon.cli.options import Config, Json, NewAssets, settings_of
+from recon.cli.options import Config, Json, NewAssets, settings_of, with_options
 from recon.cli.recording import Name, Wait
 from recon.cli.statement_import import ImportOptions, StatementOptions, import_statement
+from recon.cli.tables.options import TableOptions, one_look_options
 from recon.config import Settings
 from recon.config.imports import BALANCE_ROW, Import
 from recon.config.ready_formats import ready_formats
@@ -50,7 +51,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what each row beco
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip rows that cannot be read.")]
 
 
+@with_options(one_look_options)
 def import_(
+    options: TableOptions,
     file: File,
     *,
     mapping: Mapping = None,
@@ -81,7 +84,7 @@ def import_(
     that time (`recon sources`).
     """
     settings = settings_of(config)
-    how = ImportOptions(name, new_asset or [], wait=wait, dry_run=dry_run, skip_bad=skip_bad, json=json)
+    how = ImportOptions(name, new_asset or [], wait=wait, dry_run=dry_run, skip_bad=skip_bad, json=json, table=options)
     if as_balances:
         told = BalanceOptions(gateway, account, at, source, contracts=contracts, complete=complete)
         import_balances(settings, file, _balances_mapping(settings, mapping, ready), told, how)

@@ -14,6 +14,7 @@ from recon.db.migrate import migrate_to, version_at
 from recon.db.resolve import resolve_database
 from recon.db.source import query_rows
 from recon.db.version import newest_version
+from recon.log.partitions import make_partitions
 
 
 def migrate(
@@ -39,6 +40,7 @@ def migrate(
         migrate_database(handle.require_owner_url(), lambda step: write(f"{step}\n"))
         was = "" if before in {None, newest_version()} else f"; it was at {before}"
         write(f"the database is at version {newest_version()}{was}\n")
+        make_partitions(handle.require_owner_url())
         _note_earlier_books(handle.require_owner_url())
 
 

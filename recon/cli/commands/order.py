@@ -24,7 +24,7 @@ MAX_NAMED: Final = 5
 _MATCHES: Final = """
     SELECT o.gateway, o.order_key, o.status, n.named, coalesce(jsonb_exists(a.unaccounted_orders, o.order_key), false)
            AS missing
-    FROM recon.orders AS o
+    FROM recon_exact.orders AS o
     CROSS JOIN LATERAL (
         SELECT :order IN (o.order_key, o.client_order_id, o.exchange_order_id) IS TRUE AS named
     ) AS n

@@ -11,11 +11,10 @@ from recon.cli.connection import reader_connection
 from recon.cli.currency import moment_of, say_currency
 from recon.cli.options import Config, settings_of, with_options
 from recon.cli.output import Column, Row, note, print_json, write
-from recon.cli.result_output import Format, columns_of, plain_rows, print_csv
+from recon.cli.result_output import Format, plain_rows, print_csv, table_of
 from recon.cli.table import print_table
 from recon.cli.tables.options import TableOptions, table_options
 from recon.cli.tables.screen import Screen
-from recon.cli.tables.table import Table
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.source import Source, query_rows
@@ -100,7 +99,7 @@ def _ask(
         currency, now = say_currency(connection, settings), utc_now()
         found = _rows(connection, question, parameters)
         names = list(found[0]) if found else []
-        table = Table(columns=columns_of(names, question.coverage_column), rows=found)
+        table = table_of(names, found, question.coverage_column)
         screen = Screen(
             tables=[table],
             sums=[question.title, counted(len(found), "row")],

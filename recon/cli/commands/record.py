@@ -157,7 +157,7 @@ def _booked(connection: Connection, gateway: str, fact: ExternalFact, seq: int) 
     """Return how a fact is booked, with a note for each finding about it."""
     rows = query_rows(
         connection,
-        "SELECT gateway, seq, account, fact, unit, amount, occurred_at, external_id, effect FROM recon.facts"
+        "SELECT gateway, seq, account, fact, unit, amount, occurred_at, external_id, effect FROM recon_exact.facts"
         " WHERE gateway = :gateway AND external_id = :id AND account IN (:account, :other)"
         " ORDER BY account <> :account",
         {"gateway": gateway, "id": fact.external_id, "account": fact.account, "other": fact.counter_account},

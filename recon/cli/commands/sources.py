@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Final
 
 from recon.cli.listing import Limit, Listing, Since, UnitFilter, Wanted, show_listing
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, with_options
 from recon.cli.output import Column, Row
 from recon.cli.tables.options import TableOptions, table_options
+from recon.cli.tables.screen import NextStep
 from recon.cli.tables.table import Note
+from recon.display.ids import short_id
 from recon.reads.sources import SOURCES
+
+#: Most breaks that are named below the list.
+MAX_STEPS: Final = 3
 
 
 def _notes(row: Row, shown: Collection[str]) -> Sequence[Note]:
     return [Note("why", str(row["reason"]))] if row["reason"] is not None and "reason" not in shown else []
+
+
+def _steps(rows: Sequence[Row]) -> Sequence[NextStep]:
+    """Return how to look at the breaks of what differs, the latest first."""
+    breaks = dict.fromkeys(str(row["break_id"]) for row in rows if row["break_id"] is not None)
+    return [NextStep(f"recon break show {short_id(each)}") for each in islice(breaks, MAX_STEPS)]
 
 
 LISTING: Final = Listing(
@@ -37,6 +49,9 @@ LISTING: Final = Listing(
     units=[("reported", "expected", "drift")],
     notes=_notes,
     notes_under="unit",
+    steps=_steps,
+    if_empty="tell what one says was held with `recon import FILE --as-balances --at TIME --source custodian`,"
+    " or have recon ask a venue: `recon docs operator`",
 )
 
 

@@ -17,9 +17,9 @@ from recon.cli.connection import connect_reader, existing_database
 from recon.cli.listing import MAX_ROWS
 from recon.cli.options import CONFIG_VARIABLE, settings_of
 from recon.cli.output import Column, note, print_json, write
-from recon.cli.result_output import Format, columns_of, plain_rows, print_csv
+from recon.cli.result_output import Format, plain_rows, print_csv, table_of
 from recon.cli.sql_prompt import run_prompt
-from recon.cli.table import print_table
+from recon.cli.table import print_table, print_tables
 from recon.db.analyst import AnalystSession, analyst_session, session_parameters
 from recon.db.resolve import DatabaseHandle
 from recon.errors import ConfigError, EmbeddedPostgresError
@@ -98,7 +98,7 @@ def _print_rows(session: AnalystSession, statement: str, limit: int, format_: Fo
     elif format_ is Format.CSV:
         print_csv(answered.columns, rows)
     elif rows:
-        print_table(rows, columns_of(answered.columns))
+        print_tables([table_of(answered.columns, rows)])
     else:
         note("no rows")
     if answered.more:

@@ -48,7 +48,7 @@ ALERTS: Final = [*columns("gateway", "channel", "state", "messages"), Column("la
 
 _VERDICTS: Final = """
     SELECT gateway, verdict, count(*) AS units FROM (
-        SELECT gateway, verdict FROM recon.positions UNION ALL SELECT gateway, verdict FROM recon.balances
+        SELECT gateway, verdict FROM recon_exact.positions UNION ALL SELECT gateway, verdict FROM recon_exact.balances
     ) AS u{where} GROUP BY gateway, verdict ORDER BY gateway, verdict
 """
 _ALERTS: Final = """
@@ -181,7 +181,7 @@ def status_document(connection: Source, gateway: str | None) -> dict[str, Sequen
         "accounts": select_view(connection, "accounts", "gateway, account", filters),
         "not_whole": incomplete_accounts(connection, gateway),
         "verdicts": query_rows(connection, _VERDICTS.format(where=where), filters),
-        "open_breaks": select_view(connection, "open_breaks", "opened_at, id", filters),
+        "open_breaks": select_view(connection, "open_breaks", "opened_at, id", filters, numbers=True),
         "waiting_facts": [group.shown for group in waiting_groups(connection, gateway)],
         "refused": refused_counts(connection, gateway),
         "alerts": query_rows(connection, _ALERTS.format(where=where), filters),

@@ -8,15 +8,19 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from recon.cli.archives import ArchiveOption
+from recon.cli.beside.answers import Answers
+from recon.cli.beside.task import Question
 from recon.cli.connection import connect, existing_database
-from recon.cli.options import Config, GatewayFilter, Json, settings_of
+from recon.cli.options import Config, GatewayFilter, Jobs, Json, settings_of, with_options
 from recon.cli.output import Column, Row, note, print_json
-from recon.cli.progress import progress_bar
+from recon.cli.progress import folding_progress
 from recon.cli.queries import gateway_names
 from recon.cli.table import print_table
+from recon.cli.tables.options import TableOptions, one_look_options
+from recon.config import secrets_of
 from recon.config.rule_files import load_rules
 from recon.projection.what_if import Difference, KnownBreak, WhatIfReport
-from recon.projection.what_if import what_if as ask
 
 _SHOWN: Final = [
     Column(key)
@@ -24,7 +28,9 @@ _SHOWN: Final = [
 ]
 
 
+@with_options(one_look_options)
 def what_if(
+    options: TableOptions,
     *,
     rules: Annotated[
         Path,
@@ -34,28 +40,53 @@ def what_if(
     ],
     config: Config = None,
     gateway: GatewayFilter = None,
+    archive: ArchiveOption = None,
+    jobs: Jobs = None,
     json: Json = False,
 ) -> None:
     """Compare breaks under different rules.
 
     The whole log is folded under the other rules. The books do not change, no alert is sent, and the service may run.
     """
+    options.check_list("what-if", _SHOWN)
     document = load_rules(rules)
-    with existing_database(settings_of(config)) as handle:
+    settings = settings_of(config)
+    with existing_database(settings) as handle:
         with connect(handle.service_url, "what-if") as connection:
             names = gateway_names(connection, gateway)
-        payloads = {name: msgspec.json.encode(document.document(name)) for name in names}
-        with progress_bar() as begin:
-            answers = [ask(handle.service_url, name, payloads[name], progress=begin(name)) for name in names]
-    if json:
-        print_json([msgspec.to_builtins(answer) for answer in answers])
+        tasks = [
+            Question(
+                handle.service_url,
+                name,
+                None if archive is None else str(archive),
+                msgspec.json.encode(document.document(name)),
+            )
+            for name in names
+        ]
+        with folding_progress() as begin:
+            found = Answers(WhatIfReport, begin, secrets=secrets_of(settings))
+            found.collect(tasks, jobs)
+    answers = [found.answered[name] for name in names if name in found.answered]
+    if answers or not names:
+        _print(answers, options, as_json=json)
+    found.end_if_failed()
+
+
+def _print(answers: list[WhatIfReport], options: TableOptions, *, as_json: bool) -> None:
+    if as_json:
+        print_json([msgspec.to_builtins(_narrowed(answer, options)) for answer in answers])
         return
-    print_table(
-        [_row(answer, each) for answer in answers for each in answer.differences], _SHOWN, empty="no difference"
-    )
+    rows = [_row(answer, each) for answer in answers for each in answer.differences]
+    print_table(rows, _SHOWN, empty="no difference", options=options)
     for answer in answers:
         counts = f"{answer.breaks_now} breaks now, {answer.breaks_then} under the other rules"
         note(f"{answer.gateway}: {counts}, up to event {answer.seq}")
+
+
+def _narrowed(answer: WhatIfReport, options: TableOptions) -> WhatIfReport:
+    """Return an answer with those of its differences that are asked for; its counts stay."""
+    kept = [each for each in answer.differences if options.kept([_row(answer, each)], _SHOWN)]
+    return msgspec.structs.replace(answer, differences=kept)
 
 
 def _row(answer: WhatIfReport, difference: Difference) -> Row:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from recon.db.embedded.passwords import verifier
 from recon.db.engine import libpq_url
 from recon.db.resolve import DatabaseHandle
 from recon.db.roles import OPERATOR
+from recon.web.listening import listening_at
 
 #: Where the page is, if nothing else is there.
 HOST: Final = "127.0.0.1"
@@ -26,8 +28,9 @@ PASSWORD_BYTES: Final = 6
 
 
 class DemoPage(msgspec.Struct, frozen=True):
-    """Where the page listens, its address for a browser, and the passwords of the people who may decide."""
+    """The socket at which the page listens, its address, and the passwords of the people who may decide."""
 
+    bound: socket.socket
     listen: str
     people: Mapping[str, str]
 
@@ -42,9 +45,19 @@ class DemoPage(msgspec.Struct, frozen=True):
         return {"listen": self.listen}
 
 
-def prepare_page(handle: DatabaseHandle) -> DemoPage:
-    """Choose an address, and make the logins of the people. Errors: DatabaseError."""
-    people = {name: secrets.token_urlsafe(PASSWORD_BYTES) for name in PEOPLE}
+@contextmanager
+def listening_page() -> Iterator[DemoPage]:
+    """Listen at an address of the page's own until the block ends: it is named, so nobody else may take it.
+
+    Errors: OSError where this machine has no port left.
+    """
+    with _listening() as bound:
+        people = {name: secrets.token_urlsafe(PASSWORD_BYTES) for name in PEOPLE}
+        yield DemoPage(bound, f"{HOST}:{bound.getsockname()[1]}", people)
+
+
+def make_people(handle: DatabaseHandle, people: Mapping[str, str]) -> None:
+    """Make the logins of the people on a server of our own. Errors: DatabaseError."""
     if handle.embedded is not None:
         with psycopg.connect(libpq_url(handle.embedded.url(SUPERUSER)), autocommit=True) as connection:
             for name, password in people.items():
@@ -54,15 +67,11 @@ def prepare_page(handle: DatabaseHandle) -> DemoPage:
                         sql.Identifier(name), sql.Literal(verifier(password)), sql.Identifier(OPERATOR)
                     )
                 )
-    return DemoPage(f"{HOST}:{_free_port()}", people)
 
 
-def _free_port() -> int:
-    """Return the usual port, or another where it is taken."""
-    for port in (PORT, 0):
-        try:
-            with socket.create_server((HOST, port)) as probe:
-                return int(probe.getsockname()[1])
-        except OSError:
-            continue
-    return PORT
+def _listening() -> socket.socket:
+    """Listen at the usual port, or at another where it is taken."""
+    try:
+        return listening_at(HOST, PORT)
+    except OSError:
+        return listening_at(HOST, 0)

@@ -7,11 +7,9 @@ service runs as the service role, alerts are signed and delivered to a receiver 
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -21,13 +19,14 @@ import trio
 import typer
 
 from recon.cli.demo.display import Display
-from recon.cli.demo.page import DemoPage, prepare_page
+from recon.cli.demo.page import DemoPage, listening_page, make_people
+from recon.cli.demo.place import temporary_place
 from recon.cli.demo.receiver import Receiver, receiving
 from recon.cli.demo.scoring import Score, score
 from recon.cli.demo.simulation import Simulation
 from recon.cli.demo.snapshot import Snapshot, read_openings, read_snapshot
 from recon.cli.demo.summary import Summary
-from recon.cli.demo.try_next import DemoGateway, TryNext, write_settings
+from recon.cli.demo.try_next import TryNext, write_settings
 from recon.config import Log, Settings
 from recon.db.engine import create_engine
 from recon.db.resolve import DatabaseHandle, resolve_database
@@ -36,16 +35,16 @@ from recon.errors import ConfigError, DatabaseError, SimulationError
 from recon.service.logging import configure_logging
 from recon.service.run import prepare
 from recon.service.wiring import serve
-from recon.simulator.plan import Plan
 from recon.simulator.scenarios import demo_plan, plan_settings
 
 #: How often the views are read, in seconds.
 READ_SECONDS: Final = 0.5
 #: Longest read, in seconds.
 READ_DEADLINE: Final = 10.0
-#: After the day: least and longest wait for work in progress, in seconds.
+#: After the day: least and longest wait for work in progress, in seconds. A gateway that was down several times is
+#: tried again after up to 30 s, and only then can a fault in its reports be judged.
 SETTLE_SECONDS: Final = 3.0
-MAX_SETTLE_SECONDS: Final = 20.0
+MAX_SETTLE_SECONDS: Final = 60.0
 #: Longest wait until all gateways are connected, in seconds.
 BEGIN_SECONDS: Final = 30.0
 #: Longest drain of the service at the end, in seconds.
@@ -84,7 +83,7 @@ def run_demo(options: Options, display: Display, tell: Tell) -> Summary:
     Errors: SimulationError where the day is too short; ConfigError where the database was used before; DatabaseError.
     """
     demo_plan(options.seed, options.duration, early=True)  # Refuses a day that is too short before anything is started.
-    with _directory() as place, ExitStack() as stack:
+    with temporary_place() as place, ExitStack() as stack:
         receiver = stack.enter_context(receiving())
         _log_to(stack, place / "recon.log")
         display.say("starting Postgres")
@@ -93,20 +92,11 @@ def run_demo(options: Options, display: Display, tell: Tell) -> Summary:
         handle = stack.enter_context(resolve_database(settings, attach=False))
         prepare(handle)
         _refuse_used(handle, options.data_dir)
-        scene = Scene(options, place, handle, receiver, prepare_page(handle), tell)
+        page = stack.enter_context(listening_page())
+        make_people(handle, page.people)
+        scene = Scene(options, place, handle, receiver, page, tell)
         with display:
             return trio.run(_until_signalled, scene, display)
-
-
-@contextmanager
-def _directory() -> Iterator[Path]:
-    """Give a directory that the server's account can pass through; it is removed afterwards."""
-    place = Path(tempfile.mkdtemp(prefix="recon-demo-"))
-    place.chmod(0o711)
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def _log_to(stack: ExitStack, path: Path) -> None:
@@ -165,10 +155,11 @@ async def _play(scene: Scene, stage: Display, summaries: list[Summary]) -> None:
         await nursery.start(partial(simulation.run, seed=options.seed, duration=options.duration))
         document = plan_settings(plan, simulation.urls, api_key=simulation.key) | {
             "webhooks": {WEBHOOK: {"url": receiver.url, "secret": receiver.secret, "watchdog": "0s"}},
-            "service": {"shutdown_seconds": SHUTDOWN_SECONDS},
+            # Two more processes would begin later, and a demonstration folds little.
+            "service": {"shutdown_seconds": SHUTDOWN_SECONDS, "projection": "task"},
             "web": {**scene.page.settings, "reader_url": handle.analyst_url},
         }
-        await nursery.start(partial(serve, Settings.model_validate(document), handle))
+        await nursery.start(partial(serve, Settings.model_validate(document), handle, bound=scene.page.bound))
         stage.say(f"the service is running; the page is at {scene.page.address}")
         began = trio.current_time()
         snapshot = await _watch(simulation, database, receiver, stage, began)
@@ -177,24 +168,10 @@ async def _play(scene: Scene, stage: Display, summaries: list[Summary]) -> None:
         elapsed = trio.current_time() - began
         summaries.append(Summary(result, snapshot, receiver.alerts, receiver.refused, elapsed, scene.page))
         stage.close()
-        gateways = _gateways(plan, simulation)
-        scene.tell(summaries[0], write_settings(scene.place, handle, scene.page, gateways) if options.stays else None)
+        scene.tell(summaries[0], write_settings(scene.place, handle, scene.page, document) if options.stays else None)
         if options.stays:
             await trio.sleep_forever()
         nursery.cancel_scope.cancel()
-
-
-def _gateways(plan: Plan, simulation: Simulation) -> list[DemoGateway]:
-    return [
-        DemoGateway(
-            name=each.name,
-            url=simulation.urls[each.name],
-            key_file=simulation.key_file,
-            has_rest=each.rest is not None,
-            has_history=each.rest is not None and each.rest.history,
-        )
-        for each in plan.gateways
-    ]
 
 
 async def _watch(
@@ -218,7 +195,6 @@ async def _watch(
                 raise SimulationError(f"the gateways were not all connected within {BEGIN_SECONDS:g} s")
         else:
             after = (snapshot.at - ends_at).total_seconds()
-            settled = not (snapshot.lag or snapshot.pending or snapshot.waiting)
-            if after > MAX_SETTLE_SECONDS or (settled and after > SETTLE_SECONDS):
+            if after > MAX_SETTLE_SECONDS or (snapshot.settled and after > SETTLE_SECONDS):
                 return snapshot
         await trio.sleep(READ_SECONDS)

@@ -14,23 +14,23 @@ from recon.cli.output import Row
 _UNITS: Final = """
     SELECT gateway, account, 'contract' AS kind, symbol AS unit, quantity AS held, reported, expected, drift,
            verdict, open_breaks
-    FROM recon.positions
+    FROM recon_exact.positions
     UNION ALL
     SELECT gateway, account, 'asset', asset, balance, reported, expected, drift, verdict, open_breaks
-    FROM recon.balances
+    FROM recon_exact.balances
     ORDER BY gateway, account, kind DESC, unit
 """
 _OPENINGS: Final = """
     SELECT b.gateway, b.account, b.unit_kind, b.unit, h.at, h.amount, h.cause, b.state, b.id, b.case_id, b.certainty,
            b.amount_usd
-    FROM recon.break_history AS h JOIN recon.breaks AS b ON b.gateway = h.gateway AND b.id = h.id
+    FROM recon_exact.break_history AS h JOIN recon_exact.breaks AS b ON b.gateway = h.gateway AND b.id = h.id
     WHERE h.event = 'opened' ORDER BY h.at, b.id
 """
 _ALERTS: Final = """
     SELECT coalesce(sum(cardinality(signals)) FILTER (WHERE state = 'delivered'), 0)::bigint AS delivered,
            count(*) FILTER (WHERE state = 'delivered') AS messages,
            coalesce(sum(cardinality(signals)) FILTER (WHERE state <> 'delivered'), 0)::bigint
-               + (SELECT count(*) FROM recon.alerts WHERE routed_at IS NULL) AS waiting
+               + (SELECT count(*) FROM recon_exact.alerts WHERE routed_at IS NULL) AS waiting
     FROM recon.deliveries
 """
 
@@ -43,7 +43,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     units: list[Row]
     openings: list[Opening]
     open_breaks: int
-    pending: int
+    #: Units that are not judged yet: pending, or stale until the next report.
+    undecided: int
     delivered: int
     #: Alerts are told several to a message.
     messages: int
@@ -58,6 +59,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     def lag(self) -> int:
         """Return how many events are not folded yet."""
         return sum(_number(row, "lag_events") for row in self.gateways)
+
+    @property
+    def settled(self) -> bool:
+        """Return whether all gateways are connected, all events folded and judged, and all alerts told."""
+        connected = all(row["state"] == "connected" for row in self.gateways)
+        return connected and not (self.lag or self.undecided or self.waiting)
 
     def verdicts(self) -> dict[str, int]:
         """Count the units by their verdict."""
@@ -81,8 +88,8 @@ def read_snapshot(connection: Connection) -> Snapshot:
         gateways=_rows(connection, "SELECT * FROM recon.gateways ORDER BY name"),
         units=units,
         openings=read_openings(connection),
-        open_breaks=connection.execute(text("SELECT count(*) FROM recon.open_breaks")).scalar_one(),
-        pending=sum(row["verdict"] == "pending" for row in units),
+        open_breaks=connection.execute(text("SELECT count(*) FROM recon_exact.open_breaks")).scalar_one(),
+        undecided=sum(row["verdict"] in ("pending", "stale") for row in units),
         delivered=_number(alerts, "delivered"),
         messages=_number(alerts, "messages"),
         waiting=_number(alerts, "waiting"),

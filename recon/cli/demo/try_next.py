@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,22 +11,12 @@ from sqlalchemy import make_url
 
 from recon.cli.demo.page import DemoPage
 from recon.cli.demo.scoring import Score
+from recon.config.toml_text import toml_text
 from recon.db.resolve import DatabaseHandle
 from recon.display.ids import short_id
 from recon.private_files import write_private
 
 SETTINGS: Final = "recon.toml"
-
-
-class DemoGateway(msgspec.Struct, frozen=True):
-    """A gateway of the simulator, as other commands find it."""
-
-    name: str
-    url: str
-    key_file: Path
-    #: Whether it answers over REST, and whether that has the history of orders.
-    has_rest: bool
-    has_history: bool
 
 
 class TryNext(msgspec.Struct, frozen=True):
@@ -53,11 +42,11 @@ class TryNext(msgspec.Struct, frozen=True):
 
 
 def write_settings(
-    place: Path, handle: DatabaseHandle, page: DemoPage, gateways: Sequence[DemoGateway]
+    place: Path, handle: DatabaseHandle, page: DemoPage, service: Mapping[str, object]
 ) -> TryNext | None:
-    """Write settings for other commands, which decide as the first of the people; None where the server is not our own.
+    """Write the service's settings for other commands, which know what it does; None where it has another server.
 
-    Raise OSError.
+    They decide as the first of the people. Raise OSError.
     """
     if handle.embedded is None:
         return None
@@ -65,14 +54,6 @@ def write_settings(
     base = make_url(handle.service_url)
     query = {key: value for key, value in base.query.items() if key != "passfile"}
     own = base.set(username=name, password=password, query=query).render_as_string(hide_password=False)
-    lines = [
-        "[database]",
-        f"data_dir = {json.dumps(str(handle.embedded.data_dir))}",
-        f"operator_url = {json.dumps(own)}",
-    ]
-    for each in gateways:
-        lines += ["", f"[gateways.{each.name}]", f"urls = [{json.dumps(each.url)}]"]
-        lines += [f'auth = {{ method = "header", api_key_file = {json.dumps(str(each.key_file))} }}']
-        lines += [f"recovery = {{ enabled = {json.dumps(each.has_rest)}, history = {json.dumps(each.has_history)} }}"]
-    write_private(place / SETTINGS, ("\n".join(lines) + "\n").encode())
+    database = {"data_dir": str(handle.embedded.data_dir), "operator_url": own}
+    write_private(place / SETTINGS, toml_text({"database": database, **service}).encode())
     return TryNext(place / SETTINGS, page)

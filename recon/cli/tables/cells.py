@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from recon.cli.output import Column, Kind, Row, text_of
+from recon.cli.output import EMPTY, Column, Kind, Row, text_of
 from recon.cli.tables.look import Look
 from recon.cli.tables.text import least_width, width_of
 from recon.display.ages import age, duration, skew, time_of_day
@@ -86,7 +86,7 @@ def cells_of(column: Column, rows: Sequence[Row], units: Sequence[Sequence[str]]
             for row in rows
         ]
     if column.blank:
-        lines = [["" if text.strip() == UNKNOWN else text for text in each] for each in lines]
+        lines = [["" if text.strip() in {UNKNOWN, EMPTY} else text for text in each] for each in lines]
     widths = [width_of(text) for each in lines for text in each]
     natural = max([width_of(column.heading), *widths])
     least = natural

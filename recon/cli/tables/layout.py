@@ -2,7 +2,8 @@
 
 1. Columns give way by their rank, the highest first, all of one rank at once; those without a rank never do.
 2. Columns of prose are narrowed first of all, and broken between words.
-3. A number is never cut and never broken. Where it does not fit, each record is a block of `name  value` lines.
+3. Where a figure gives way, what found no room is named below the table.
+4. A number is never cut and never broken. Where it does not fit, each record is a block of `name  value` lines.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 
 from recon.cli.output import Column, Row
 from recon.cli.tables.blocks import block_lines
-from recon.cli.tables.cells import Cells, cells_of
+from recon.cli.tables.cells import FIGURES, Cells, cells_of, kind_of
 from recon.cli.tables.look import LEAST_TABLE, Look
 from recon.cli.tables.parts import BETWEEN, group_lines, note_lines
 from recon.cli.tables.table import Choice, Table
@@ -34,7 +35,7 @@ def table_lines(table: Table, look: Look, choice: Choice) -> list[str]:
     if fitting is None:
         return heading + block_lines(table, chosen, look, grouped=grouped)
     widths = _widths(fitting, look.width - indent)
-    return heading + _rows(table, fitting, widths, look, grouped=grouped)
+    return heading + _rows(table, fitting, widths, look, grouped=grouped) + _left_out(table, chosen, fitting, look)
 
 
 def _wanted(table: Table, choice: Choice, *, grouped: bool) -> list[Column]:
@@ -55,6 +56,16 @@ def _fitting(chosen: Sequence[Cells], width: int, choice: Choice) -> list[Cells]
         # Columns of one rank belong together, such as an amount and its asset.
         kept = [cells for cells in kept if cells.column.rank != rank]
     return kept
+
+
+def _left_out(table: Table, chosen: Sequence[Cells], fitting: Sequence[Cells], look: Look) -> list[str]:
+    """Return the line that names the columns without room: all of them, if a figure is one or nobody ranked them."""
+    shown = {cells.column.key for cells in fitting}
+    gone = [cells for cells in chosen if cells.column.key not in shown and not cells.empty]
+    if not table.unknown and not any(kind_of(cells.column, table.rows) in FIGURES for cells in gone):
+        return []
+    names = ", ".join(cells.column.heading for cells in gone)
+    return [look.painted(line, "dim") for line in wrapped(f"no room for {names}", look.width)] if gone else []
 
 
 def _widths(fitting: Sequence[Cells], width: int) -> list[int]:

@@ -20,6 +20,16 @@ WATCH_SECONDS: Final = 2.0
 LEAST_WATCH: Final = 0.5
 MOST_WATCH: Final = 3600.0
 
+Columns = Annotated[
+    str | None, typer.Option(metavar="NAMES", help="These columns, separated by commas, instead of the usual ones.")
+]
+Wide = Annotated[bool, typer.Option("--wide", help="All columns.")]
+Sort = Annotated[
+    str | None, typer.Option(metavar="NAMES", help="Sort by these columns; a minus before one: descending.")
+]
+Raw = Annotated[bool, typer.Option("--raw", help="Figures, ids and times as stored.")]
+NoPager = Annotated[bool, typer.Option("--no-pager", help="Never page long output.")]
+
 
 class TableOptions(msgspec.Struct, frozen=True):
     """What a person asks of a table: which rows, which columns, in which order, and how they are shown."""
@@ -69,11 +79,16 @@ class TableOptions(msgspec.Struct, frozen=True):
         """Return rows in the order that is asked for, by any of their values. Errors: ConfigError."""
         return sorted_rows(rows, sort_keys(self.sort, rows[0].keys())) if rows else []
 
+    def check_list(self, of: str, columns: Sequence[Column]) -> None:
+        """Refuse what no list with these columns can be asked for, before any work is done. Errors: ConfigError."""
+        self.check(columns)
+        self.sorts_of(columns)
+        self.filter.check_names({column.key for column in columns}, of)
 
-def _with_key(word: str, columns: Sequence[Column]) -> str:
-    """Return a word of --sort with the key of its column, where it has one."""
-    name = word.lstrip("+-")
-    return f"{'-' if word.startswith('-') else ''}{key_of(name, columns) or name}"
+    def kept(self, rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
+        """Return the rows that are asked for, where no database narrows them; names of other lists do not matter."""
+        known = {column.key for column in columns}
+        return [row for row in rows if self.filter.keeps(row, known)]
 
 
 #: Columns that have no name of their own to ask for.
@@ -88,6 +103,26 @@ def key_of(name: str, columns: Sequence[Column]) -> str | None:
     return next((column.key for column in named if column.key == name), None) or next(by_title, None)
 
 
+def one_look_options(
+    *,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="NAME=VALUE",
+            help="Show only rows with this value, such as account=KRAKEN; several of one name are alternatives.",
+        ),
+    ] = None,
+    columns: Columns = None,
+    wide: Wide = False,
+    sort: Sort = None,
+    raw: Raw = False,
+    no_pager: NoPager = False,
+) -> TableOptions:
+    """Read the options of a table that a command shows once, of what it did. Errors: ConfigError."""
+    return table_options(filters=filters, columns=columns, wide=wide, sort=sort, raw=raw, no_pager=no_pager)
+
+
 def table_options(  # noqa: PLR0913 - each option of a command is a parameter
     *,
     filters: Annotated[
@@ -99,15 +134,11 @@ def table_options(  # noqa: PLR0913 - each option of a command is a parameter
             help="Only rows with this value, such as state=open; several of one name are alternatives.",
         ),
     ] = None,
-    columns: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="These columns, separated by commas, instead of the usual ones.")
-    ] = None,
-    wide: Annotated[bool, typer.Option("--wide", help="All columns.")] = False,
-    sort: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Sort by these columns; a minus before one: descending.")
-    ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Figures, ids and times as stored.")] = False,
-    no_pager: Annotated[bool, typer.Option("--no-pager", help="Never page long output.")] = False,
+    columns: Columns = None,
+    wide: Wide = False,
+    sort: Sort = None,
+    raw: Raw = False,
+    no_pager: NoPager = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until q or Ctrl-C.")] = False,
     interval: Annotated[
         float,

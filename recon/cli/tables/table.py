@@ -28,6 +28,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     `group`: keys whose values are headings above the rows that share them, the first in bold. `units`: keys of figures
     that are of one unit, and so have one scale in each row. `notes`: the lines below a row, given the keys that are
     shown; they begin under the column `notes_under`. `pipe_title` stands for the title where only a pipe needs one.
+    `unknown`: nobody chose the columns for their readers, so each that finds no room is named.
     """
 
     columns: Sequence[Column]
@@ -38,6 +39,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     units: Sequence[Sequence[str]] = ()
     notes: Callable[[Row, Collection[str]], Sequence[Note]] | None = None
     notes_under: str = ""
+    unknown: bool = False
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -49,6 +49,27 @@ def wrapped(text: str, width: int) -> list[str]:
     return [*lines, line] if line or not lines else lines
 
 
+#: What a line of words may not be broken within: a command in backticks with what stands beside it, or else a word.
+_TOLD: Final = re.compile(r"(?:`[^`]*`|\S)+")
+
+
+def told_lines(text: str, width: int) -> list[str]:
+    """Return what is said to a person as lines, broken between words alone; a line that is set in stays as it is.
+
+    What is longer than a line, such as a command in backticks or a path, has a line of its own: so it can be copied.
+    """
+    if width_of(text) <= width or text.startswith(" "):
+        return [text]
+    lines: list[str] = []
+    for word in _TOLD.findall(text):
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and width_of(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines
+
+
 def least_width(text: str) -> int:
     """Return the width below which a number of the text would be broken."""
     return max((width_of(word) for word in text.split(" ") if _NUMBER.fullmatch(word)), default=1)

@@ -153,14 +153,15 @@ class _SiteCheck:
         bound = self._seconds + STEP_SECONDS
         opened = trio.Event()
 
-        def on_frame(frame: str | bytes) -> None:
-            payload = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
-            self.report.add(payload, self._now())
+        def on_frames(frames: Sequence[str | bytes]) -> None:
+            for frame in frames:
+                payload = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
+                self.report.add(payload, self._now())
 
         connection = Connection(
             ConnectionBounds(STEP_SECONDS, CLOSE_SECONDS, bound, MAX_MESSAGE_BYTES),
             on_open=opened.set,
-            on_frame=on_frame,
+            on_frames=on_frames,
             on_watch=lambda: None,
             watchdog=Watchdog(bound, trio.current_time()),
         )

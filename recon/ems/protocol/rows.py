@@ -199,9 +199,10 @@ def _order_is_sound(row: OrderReport) -> bool:
 
 
 def _balance_is_sound(row: BalanceRow) -> bool:
-    if not row.asset or row.asset_coinapi == "" or not fit(MAX_ID_CHARS, row.asset, row.asset_coinapi):
+    asset, coinapi, by = row.asset, row.asset_coinapi, row.last_updated_by
+    if not asset or len(asset) > MAX_ID_CHARS or (by is not None and len(by) > MAX_CODE_CHARS):
         return False
-    if not fit(MAX_CODE_CHARS, row.last_updated_by):
+    if coinapi is not None and not 0 < len(coinapi) <= MAX_ID_CHARS:
         return False
     return are_sound(row.balance, row.available, row.locked, row.rate_usd)
 

@@ -2,9 +2,10 @@
 
 Three things differ from the library's own `open_websocket`:
 
-* The reader's own task hands messages over. The library's channel costs two task switches a message, which more than
-  halves what one core can receive. `FrameSink` takes the channel's place, so the library's bound on the size of a
-  message and its closing stay in force. The function called must not block: it takes a message or refuses it.
+* The reader's own task hands messages over, whole text frames in lists (`FrameLists`). The library makes an event of
+  each frame, and its channel costs two task switches a message. `FrameSink` takes the channel's place for what is left,
+  so the library's bound on the size of a message and its closing stay in force. The function called must not block:
+  it takes the messages or refuses them.
 * The TLS handshake precedes the upgrade, and the stream keeps its error, so a certificate problem is reported as one
   instead of as a timeout.
 * An error in the library's reader ends this connection and nothing else. The reader is known to raise wsproto's
@@ -13,7 +14,7 @@ Three things differ from the library's own `open_websocket`:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -21,7 +22,6 @@ import msgspec
 import trio
 import trio.abc
 import trio_websocket
-from wsproto import ConnectionType, WSConnection
 from wsproto.utilities import ProtocolError
 
 from recon.ems.close_reasons import (
@@ -34,6 +34,7 @@ from recon.ems.close_reasons import (
 from recon.ems.credentials import Credentials
 from recon.ems.protocol.session import Watchdog
 from recon.ems.urls import authority
+from recon.ems.websocket.frame_lists import FrameLists
 from recon.ems.websocket.stream import FrameSink, RecordingStream, dial
 from recon.errors import ConfigError, Overrun, Restarted
 from recon.network_errors import describe
@@ -59,7 +60,7 @@ class ConnectionBounds(msgspec.Struct, frozen=True):
 class Connection:
     """One attempt: `run` it once.
 
-    `on_open` and then `on_frame` are called in order, and may raise Overrun or Restarted. `on_watch` is called several
+    `on_open` and then `on_frames` are called in order, and may raise Overrun or Restarted. `on_watch` is called several
     times per heartbeat bound while the session is open.
     """
 
@@ -68,7 +69,7 @@ class Connection:
         bounds: ConnectionBounds,
         *,
         on_open: Callable[[], None],
-        on_frame: Callable[[str | bytes], None],
+        on_frames: Callable[[Sequence[str | bytes]], None],
         on_watch: Callable[[], None],
         watchdog: Watchdog,
     ) -> None:
@@ -76,14 +77,14 @@ class Connection:
         self._announced = False
         self._bounds = bounds
         self._on_open = on_open
-        self._on_frame = on_frame
+        self._on_frames = on_frames
         self._on_watch = on_watch
         self._watchdog = watchdog
         self._progress = trio.Event()  # the session is open, or over
         self._over = trio.Event()
         self._reason: CloseReason | None = None
         self._reader_error: Exception | None = None  # raised by the library's reader
-        self._callback_error: Exception | None = None  # raised by on_open, on_frame or on_watch
+        self._callback_error: Exception | None = None  # raised by on_open, on_frames or on_watch
         self._reading = trio.CancelScope(shield=True)
         self._closing = trio.CancelScope(shield=True)
 
@@ -103,7 +104,7 @@ class Connection:
         recording = RecordingStream(stream)
         websocket = trio_websocket.WebSocketConnection(
             recording,
-            WSConnection(ConnectionType.CLIENT),
+            FrameLists(self._take, self._bounds.message_bytes),
             host=authority(host, port, default_port=443 if tls else 80),
             path=path,
             client_extra_headers=credentials.headers(),
@@ -184,10 +185,10 @@ class Connection:
             except (ProtocolError, trio_websocket.ConnectionClosed, trio.BrokenResourceError) as error:
                 self._reader_error = self._reader_error or error
 
-    def _take(self, frame: str | bytes) -> None:
+    def _take(self, frames: Sequence[str | bytes]) -> None:
         self._ensure_open()
         if not self._over.is_set():
-            self._guard(partial(self._on_frame, frame))
+            self._guard(partial(self._on_frames, frames))
 
     def _no_more(self, websocket: trio_websocket.WebSocketConnection) -> None:
         """Note that no message follows; a session that was accepted counts as one, however short it was."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random  # noqa: TID251  # backoff jitter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Never
 
@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 
 async def consume(
     endpoint: Endpoint,
-    record: Callable[[Record], None],
+    record: Callable[[Sequence[Record]], None],
     *,
     now: Callable[[], datetime],
     new_session_id: Callable[[], str],
@@ -52,8 +52,9 @@ async def consume(
 ) -> Never:
     """Listen to a gateway until cancelled.
 
-    `record` takes each record in order and must not block. It raises Overrun while its buffer is full, which ends the
-    session. `heartbeats` collects the heartbeats that are not recorded, for ticks; `draw` makes the jitter.
+    `record` takes records in order and must not block. While its buffer is full it raises Overrun for those that it
+    does not take, which ends the session. `heartbeats` collects the heartbeats that are not recorded, for ticks; `draw`
+    makes the jitter.
     """
     silence_libraries()
     await _Consumer(endpoint, record, now, new_session_id, status, heartbeats or Heartbeats(), draw).run()
@@ -63,7 +64,7 @@ class _Consumer:
     def __init__(  # called once, by the function above, which names them
         self,
         endpoint: Endpoint,
-        record: Callable[[Record], None],
+        record: Callable[[Sequence[Record]], None],
         now: Callable[[], datetime],
         new_session_id: Callable[[], str],
         status: Callable[[GatewayStatus], None],
@@ -177,18 +178,28 @@ class _Consumer:
 
         def on_open() -> None:
             watchdog.note_frame(trio.current_time())
-            self._record(session.opened(self._now(), url=url, site=self._site))
+            self._record((session.opened(self._now(), url=url, site=self._site),))
             self._recorded_failures.pop(url, None)
             self._set_status("open", session=session.name)
             _log.info("session opened", gateway=self._endpoint.name, url=safe_url(url), session=session.name)
 
-        def on_frame(frame: str | bytes) -> None:
-            record = session.frame(frame, self._now(), trio.current_time())
-            if record is not None:
-                self._record(record)
-            if session.restarted is not None:
-                self._end_for_restart(session.restarted)
-                session.restarted = None
+        def on_frames(frames: Sequence[str | bytes]) -> None:
+            records: list[Record] = []
+            restarted: str | None = None
+            received_at, at = self._now(), trio.current_time()
+            for frame in frames:
+                record = session.frame(frame, received_at, at)
+                if record is not None:
+                    records.append(record)
+                if session.restarted is not None:
+                    account, session.restarted = session.restarted, None
+                    if self._may_restart():
+                        restarted = account
+                        break
+            if records:
+                self._record(records)
+            if restarted is not None:
+                self._end_for_restart(restarted)
 
         def on_watch() -> None:
             silent = watchdog.silent_accounts(trio.current_time())
@@ -196,7 +207,7 @@ class _Consumer:
                 self._silent = silent
                 self._set_status("open", session=session.name)
 
-        return Connection(self._bounds, on_open=on_open, on_frame=on_frame, on_watch=on_watch, watchdog=watchdog)
+        return Connection(self._bounds, on_open=on_open, on_frames=on_frames, on_watch=on_watch, watchdog=watchdog)
 
     async def _listen(self, connection: Connection, session: Session, url: str) -> CloseReason:
         """Run a connection to its end while a monitor checks whether another site should be used."""
@@ -231,15 +242,13 @@ class _Consumer:
             raise result
         return result
 
-    def _end_for_restart(self, account: str) -> None:
-        """End the session when another process took over an account: only its snapshots say what the account holds.
+    def _may_restart(self) -> bool:
+        """True if no session was ended so within RESTART_PAUSE: two processes in turn would silence the account."""
+        return trio.current_time() - self._restarted_at >= RESTART_PAUSE
 
-        Not again within RESTART_PAUSE: two processes that alternate would otherwise silence the account.
-        """
-        at = trio.current_time()
-        if at - self._restarted_at < RESTART_PAUSE:
-            return
-        self._restarted_at = at
+    def _end_for_restart(self, account: str) -> Never:
+        """End the session when another process took over an account: only its snapshots say what the account holds."""
+        self._restarted_at = trio.current_time()
         raise Restarted(f"another process speaks for account {account}; reconnecting to read its snapshots")
 
     def _record_failure(self) -> None:
@@ -280,7 +289,7 @@ class _Consumer:
 
     def _try_record(self, record: Record) -> bool:
         try:
-            self._record(record)
+            self._record((record,))
         except Overrun:
             return False
         return True

@@ -6,7 +6,7 @@ recorded nor counted, and its failure leaves the running session alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Never
 
 import structlog
@@ -38,7 +38,7 @@ async def probe(url: str, address: GatewayAddress, bounds: ConnectionBounds) -> 
     def on_open() -> None:
         watchdog.note_frame(trio.current_time())
 
-    def on_frame(_frame: str | bytes) -> None:
+    def on_frames(_frames: Sequence[str | bytes]) -> None:
         connection.end(_HEARD)
 
     quick = ConnectionBounds(
@@ -47,7 +47,7 @@ async def probe(url: str, address: GatewayAddress, bounds: ConnectionBounds) -> 
         heartbeat=bounds.heartbeat,
         message_bytes=bounds.message_bytes,
     )
-    connection = Connection(quick, on_open=on_open, on_frame=on_frame, on_watch=lambda: None, watchdog=watchdog)
+    connection = Connection(quick, on_open=on_open, on_frames=on_frames, on_watch=lambda: None, watchdog=watchdog)
     reason = await connection.run(address.credentials, url)
     return None if reason == _HEARD else reason
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import trio
 import trio.abc
@@ -52,16 +52,16 @@ class FrameSink(trio.abc.SendChannel[str | bytes]):
     def __init__(
         self,
         channel: trio.abc.SendChannel[str | bytes],
-        on_frame: Callable[[str | bytes], None],
+        on_frames: Callable[[Sequence[str | bytes]], None],
         on_end: Callable[[], None],
     ) -> None:
         self._channel = channel
-        self._on_frame = on_frame
+        self._on_frames = on_frames
         self._on_end = on_end
 
     async def send(self, value: str | bytes) -> None:
         """Hand over one message."""
-        self._on_frame(value)
+        self._on_frames((value,))
 
     async def aclose(self) -> None:
         """Announce that no message follows, and close the library's channel."""

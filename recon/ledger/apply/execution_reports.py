@@ -123,7 +123,8 @@ def _price_scale(ledger: Ledger, account: Account, report: OrderReport) -> int:
 
 def _book_report(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
     filled, avg_px = order.reported.amount_filled, order.reported.avg_px
-    if report.fills and list_disagrees(filled, avg_px, report.fills):
+    # Cash that is known exactly is that of the list.
+    if report.fills and order.reported.cash_resolution and list_disagrees(filled, avg_px, report.fills):
         message = f"the list of fills sums to {filled}, its cash does not agree with avg_px {avg_px}"
         ledger.note_finding(account.name, at, "fills_disagree", order.key, message)
         _note_disagreement(account, order, report.fills, at)

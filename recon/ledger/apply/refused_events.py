@@ -2,7 +2,7 @@
 
 1. A refused frame is a gap of one event of its account. A refused event of the whole gateway touches every account.
 2. A refused answer over REST belongs to the backfill that asked: its question stays open, and is asked again.
-3. A refused decision, fact or proposal has no effect. Its finding is all that remains.
+3. A refused decision, fact, answer of a venue or proposal has no effect. Its finding is all that remains.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _WITHOUT_BALANCES: Final = frozenset(
         events.RULES_PROPOSED,
         events.DECISION,
         events.FACT,
+        events.VENUE_ANSWER,
+        events.VENUE_TRADE,
         events.CATCH_UP_BEGUN,
         events.CATCH_UP_ENDED,
         events.SESSION_FAILED,

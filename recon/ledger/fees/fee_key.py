@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from recon.ledger.fees.schedule import rule_of
@@ -47,6 +48,12 @@ class FeeKey(NamedTuple):
     side: int
     order_class: str
     market: str
+
+
+@lru_cache(maxsize=1024)
+def fee_key(role: str, side: int, order_class: str, market: str) -> FeeKey:
+    """Return a key, the same one for equal parts: each leg of a fill asks for one."""
+    return FeeKey(role, side, order_class, market)
 
 
 def order_class_of(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
@@ -20,7 +19,7 @@ from recon.ledger.units import FEE, FILL, FillRef, Posting, UnitState, post
 from recon.times import LogTime
 
 
-class FillToPost(NamedTuple):
+class FillToPost(msgspec.Struct, frozen=True, gc=False):
     """A fill with all that its postings need.
 
     `price_error` bounds the error of its cash, because the average price is rounded. `earlier` are fills of the order
@@ -81,9 +80,12 @@ def post_legs(
     With a fill in the place of a posting, only its fee is taken in the unit. `clock` is the log time as of which an
     amount that waited is booked, as far as the order of entries allows.
     """
-    fill = posting.fill if isinstance(posting, Posting) else posting
+    fill: FillRef | None
     if isinstance(posting, Posting):
+        fill = posting.fill
         _post(ledger, state, posting, at if clock is None else LogTime(at.seq, at.us, clock))
+    else:
+        fill = posting
     rates = ledger.accounts[state.unit.account].rates
     for leg in legs:
         cost = fee_of(leg, rates)
@@ -95,7 +97,9 @@ def post_legs(
 
 def _post(ledger: Ledger, state: UnitState, posting: Posting, at: LogTime) -> None:
     """Post an entry of a fill; a fill hidden by a gap counts as booked before all reports after the gap."""
-    booked = ledger.clock_of_fill(state.unit.account, posting.occurred_us, at)
-    clock = max(booked, state.unit.balance.last_clock)
+    booked, last = at.clock, state.unit.balance.last_clock
+    if ledger.event.from_rest:  # what comes live is hidden by no gap
+        booked = ledger.clock_of_fill(state.unit.account, posting.occurred_us, at)
+    clock = max(booked, last)
     then = at if clock == at.clock else LogTime(at.seq, at.us, clock)
     ledger.record_entry(post(state, posting, then), state)

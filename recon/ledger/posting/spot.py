@@ -15,7 +15,7 @@ from recon.ledger.legs import FillShare, Leg, LegOrigin, Stamp, cash_legs, leg_o
 from recon.ledger.orders import Order
 from recon.ledger.posting.fill_entries import FillToPost, fill_posting, market_of_fill, post_legs
 from recon.ledger.posting.openings import asset_unit
-from recon.ledger.posting.third_assets import FeeSource, post_third_asset_fees
+from recon.ledger.posting.third_assets import FeeSource, post_third_asset_fees, third_assets_of
 from recon.ledger.units import FillRef, UnitState
 from recon.times import LogTime
 
@@ -29,29 +29,30 @@ def post_spot(ledger: Ledger, account: Account, item: FillToPost, at: LogTime) -
         account.mappings.add_pair(instrument.symbol, base.unit.code, quote.unit.code)
         ledger.mark_changed(account)
     rule = rule_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
-    role = None if item.fee_told else role_of(rule, BASE, base.unit.code)
-    _post(ledger, item, base, [leg_of(item.origin, item.sign * fill.amount, role=role)], at)
+    sign, fee_told = item.sign, item.fee_told
+    role = None if fee_told else role_of(rule, BASE, base.unit.code)
+    _post(ledger, item, base, [leg_of(item.origin, sign * fill.amount, role=role)], ref, at)
     share = FillShare(fill.amount, item.origin)
     if fill.cash is None:
         item.order.booked.await_cash(share)
         ledger.effects.cash_to_come.append((quote, item.order.key))
         return quote.unit.code
-    role, shares = None if item.fee_told else role_of(rule, QUOTE, quote.unit.code), [*item.earlier, share]
-    legs = cash_legs(-item.sign * fill.cash, shares, error=item.price_error, role=role)
-    _post(ledger, item, quote, legs, at)
-    if item.fee_told:
-        return quote.unit.code
+    role, shares = None if fee_told else role_of(rule, QUOTE, quote.unit.code), [*item.earlier, share]
+    legs = cash_legs(-sign * fill.cash, shares, error=item.price_error, role=role)
+    _post(ledger, item, quote, legs, ref, at)
     moved = {base.unit.code, quote.unit.code}
+    if fee_told or not third_assets_of(account, rule, moved):
+        return quote.unit.code
     for leg, each in zip(legs, shares, strict=True):
         source = FeeSource(ref, each.origin, abs(leg.amount), quote)
         post_third_asset_fees(ledger, account, rule, moved, source, at)
     return quote.unit.code
 
 
-def _post(ledger: Ledger, item: FillToPost, state: UnitState, legs: Sequence[Leg], at: LogTime) -> None:
+def _post(ledger: Ledger, item: FillToPost, state: UnitState, legs: Sequence[Leg], ref: FillRef, at: LogTime) -> None:
     """Post an amount of a fill in one unit, with its fee there, unless the unit's opening contains it."""
-    opened_us = state.unit.balance.opening_us
     if item.waited and state.unit.balance.opening is not None:
+        opened_us = state.unit.balance.opening_us
         # While it waited, the first report of the unit opened it, and had seen the fill.
         kept = [leg for leg in legs if leg.stamp.us > opened_us]
         if len(kept) < len(legs):
@@ -61,8 +62,8 @@ def _post(ledger: Ledger, item: FillToPost, state: UnitState, legs: Sequence[Leg
             legs = kept
     if not legs:
         return
-    amount = sum((leg.amount for leg in legs), ZERO)
-    post_legs(ledger, state, legs, fill_posting(amount, item.ref), at)
+    amount = legs[0].amount if len(legs) == 1 else sum((leg.amount for leg in legs), ZERO)
+    post_legs(ledger, state, legs, fill_posting(amount, ref), at)
 
 
 def post_late_cash(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -36,13 +36,19 @@ def third_asset_of(rule: FeeRule | None, moved: Collection[str]) -> str | None:
     return None if rule is None or rule.asset in _OWN_ASSETS or rule.asset in moved else rule.asset
 
 
+def third_assets_of(account: Account, rule: FeeRule | None, moved: Collection[str]) -> Sequence[str]:
+    """Return the assets beside those moved that the fee of a fill may be in: the schedule's, else the learnt ones."""
+    if rule is None:
+        return account.rates.third_assets
+    named = third_asset_of(rule, moved)
+    return () if named is None else (named,)
+
+
 def post_third_asset_fees(
     ledger: Ledger, account: Account, rule: FeeRule | None, moved: Collection[str], source: FeeSource, at: LogTime
 ) -> None:
-    """Post the fee of a fill in each third asset that fees are taken in: the schedule's, else the learnt ones."""
-    named = third_asset_of(rule, moved)
-    assets = account.rates.third_assets if rule is None else () if named is None else (named,)
-    for asset in assets:
+    """Post the fee of a fill in each third asset that fees are taken in."""
+    for asset in third_assets_of(account, rule, moved):
         if asset in moved:
             continue
         target = asset_unit(ledger, account, asset, None, at)

@@ -146,6 +146,7 @@ observations: Final = FoldedTable[JudgedObservation](
     nullable("expected", Numeric, lambda row: row.expected),
     column("explained", Numeric, lambda row: row.explained),
     column("verdict", Text, lambda row: row.verdict),
+    column("last_of_minute", Boolean, lambda row: row.last_of_minute),
 )
 
 

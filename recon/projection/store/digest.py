@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Connection, LargeBinary, Table
@@ -36,6 +37,8 @@ TABLES: Final = (
     source_schema.source_checks.table,
     source_schema.source_standings.table,
 )
+#: Longest that one table takes: it grows with the books, and a statement of Postgres's usual bound would end in vain.
+TABLE_TIMEOUT: Final = timedelta(hours=2)
 #: Tables that came later.
 LATER: Final = frozenset(
     {
@@ -49,6 +52,7 @@ LATER: Final = frozenset(
 
 def digest_of(connection: Connection, gateway: str, edition: int) -> str:
     """Return the digest of an edition as it stands in this transaction."""
+    _allow_time(connection)
     total = hashlib.sha256()
     for table in TABLES:
         rows, low, high = _table_digest(connection, table, gateway, edition)
@@ -77,3 +81,10 @@ def _table_digest(connection: Connection, table: Table, gateway: str, edition: i
     if row is None:  # pragma: no cover - an aggregate gives one row
         return 0, 0, 0
     return int(row[0]), int(row[1]), int(row[2])
+
+
+def _allow_time(connection: Connection) -> None:
+    """Let the statements of this transaction take TABLE_TIMEOUT from here on."""
+    with cursor_of(connection) as cursor:
+        milliseconds = TABLE_TIMEOUT // timedelta(milliseconds=1)
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", (str(milliseconds),))

@@ -22,6 +22,7 @@ from recon.ledger.told_ahead import TRADED_WITHIN_US
 from recon.ledger.units import Entry
 from recon.projection.store.entry_search import EntrySearch, joined
 from recon.projection.store.folded_table import EditionKey
+from recon.projection.store.orders import OF_ID
 from recon.reconciliation.causes.registry import replaceable_causes
 
 _RECORDED_FACTS: Final = """
@@ -99,17 +100,17 @@ WHERE ((t.account, t.us / %(within)s) IN (
 """
 
 # An order is always loaded under both its ids, so that all generations of a client id are in memory, or none.
-_ORDERS: Final = """
+_ORDERS: Final = f"""
 SELECT o.account, o.client_order_id, o.exchange_order_id
-FROM unnest(%s::text[], %s::text[]) AS k(account, id) CROSS JOIN LATERAL (
+FROM unnest(%(accounts)s::text[], %(ids)s::text[]) AS k(account, id) CROSS JOIN LATERAL (
     SELECT t.account, t.client_order_id, t.exchange_order_id FROM recon_store.orders AS t
-    WHERE t.exchange_order_id = k.id AND t.gateway = %s AND t.edition = %s AND t.account = k.account
+    WHERE t.gateway = %(gateway)s AND {OF_ID["exchange_order_id"]}
     UNION
     SELECT t.account, t.client_order_id, t.exchange_order_id FROM recon_store.orders AS t
-    WHERE t.client_order_id = k.id AND t.gateway = %s AND t.edition = %s AND t.account = k.account
+    WHERE t.gateway = %(gateway)s AND {OF_ID["client_order_id"]}
     OFFSET 0
 ) AS o
-"""
+"""  # noqa: S608 - conditions of our own
 
 
 class OrderIds(NamedTuple):
@@ -170,9 +171,9 @@ def _load_orders_of(
     """Add the ids of the orders that trades name."""
     if not trades:
         return
-    named = sorted({(trade.account, str(trade.order_id)) for trade in trades})
+    accounts, ids = _columns(sorted({(trade.account, str(trade.order_id)) for trade in trades}))
     with cursor_of(connection) as cursor:
-        cursor.execute(_ORDERS, (*_columns(named), *key, *key))
+        cursor.execute(_ORDERS, {"accounts": accounts, "ids": ids, "gateway": key.gateway, "edition": key.edition})
         for account, client, exchange in cursor:
             order_ids.add(account, client, exchange)
 

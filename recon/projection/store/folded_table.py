@@ -93,12 +93,15 @@ class FoldedTable(Generic[Source]):
 
     def add(self, connection: Connection, edition: EditionKey, sources: Sequence[Source]) -> None:
         """Insert rows that are new."""
-        bulk.add(connection, self.table, _fixed(edition), self.names, self.columns(sources))
+        if sources:
+            bulk.add(connection, self.table, _fixed(edition), self.names, self.columns(sources))
 
     def replace(self, connection: Connection, edition: EditionKey, sources: Iterable[Source]) -> None:
         """Insert rows, or replace those with the same key."""
-        columns = self.columns(list(sources))
-        bulk.write(connection, self.table, _fixed(edition), self.names, columns, on_conflict="update")
+        rows = list(sources)
+        if rows:
+            columns = self.columns(rows)
+            bulk.write(connection, self.table, _fixed(edition), self.names, columns, on_conflict="update")
 
     def columns(self, sources: Sequence[Source]) -> list[list[Cell]]:
         """Return the values of each column for all rows."""

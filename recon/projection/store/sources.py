@@ -73,9 +73,7 @@ def save(
     """Write the checks and standings that a batch changed, and what new rules or accounts require of sources."""
     changed, standings = checks.take_changed()
     key = EditionKey(ledger.gateway, edition)
-    required = accounts if checks.rules_stored is ledger.rules else ledger.accounts.values()
-    checks.rules_stored = ledger.rules
-    rows = [AccountRow(account, ledger.rules_of(account.name)) for account in required]
+    rows = [AccountRow(account, ledger.rules_of(account.name)) for account in checks.take_demands(accounts)]
     source_schema.source_rules.replace(connection, key, rows)
     source_schema.source_checks.replace(connection, key, changed)
     source_schema.source_standings.replace(connection, key, standings)

@@ -55,10 +55,10 @@ ORDER BY r.seq LIMIT :most
 #: From the opening on: what was traded before it is in it.
 _EXPECTED: Final = """
 WITH n AS (
-    SELECT e.seq, e.recorded_at, e.running AS amount, e.entry_no FROM recon.entries AS e
+    SELECT e.seq, e.recorded_at, e.running AS amount, e.entry_no FROM recon_exact.entries AS e
     WHERE e.gateway = :gateway AND e.account = :account AND e.unit_kind = :kind AND e.unit = :unit
       AND e.entry_no >= coalesce((
-          SELECT max(o.entry_no) FROM recon.entries AS o
+          SELECT max(o.entry_no) FROM recon_exact.entries AS o
           WHERE o.gateway = :gateway AND o.account = :account AND o.unit_kind = :kind AND o.unit = :unit
             AND o.cause = 'opening'
       ), 0)
@@ -68,7 +68,7 @@ UNION ALL
 (SELECT n.seq, n.recorded_at, n.amount FROM n WHERE n.seq BETWEEN :first AND :last ORDER BY n.entry_no LIMIT :most)
 """
 _VERDICTS: Final = """
-SELECT o.judged_at, o.verdict FROM recon.observations AS o
+SELECT o.judged_at, o.verdict FROM recon_exact.observations AS o
 WHERE o.gateway = :gateway AND o.account = :account AND o.unit_kind = :kind AND o.unit = :unit
   AND o.judged_seq <= :last
 ORDER BY o.judged_seq DESC, o.seq DESC LIMIT :most
@@ -104,14 +104,18 @@ class Message(NamedTuple):
 
 
 def around(source: Source, case: Case) -> Timeline | None:
-    """Return the log around the origin of a case; None where it cannot be drawn, since legs are of several accounts."""
+    """Return the log around the origin of a case, as far as it went when the case was read.
+
+    None where it cannot be drawn: legs are of several accounts, the origin of one is not kept, or archived.
+    """
     places = {(leg.row["gateway"], leg.row["account"]) for leg in case.legs}
-    if len(places) != 1:
+    if len(places) != 1 or any(leg.row["until_seq"] is None or leg.archived for leg in case.legs):
         return None
     gateway, account = places.pop()
     origins = [(_after_us(leg), microseconds(leg.row["origin_at"] or leg.row["opened_at"])) for leg in case.legs]
     opened = max(microseconds(leg.row["opened_at"]) for leg in case.legs)
     start, end = span_of(origins, opened)
+    end = min(end, microseconds(case.at))
     scope: dict[str, object] = {"gateway": gateway, "account": account, "most": MOST}
     times = {"since": to_datetime(start), "until": to_datetime(end), "after": int(case.legs[0].row["until_seq"])}
     (seqs,) = Query(_SEQS, scope | times).rows(source)
@@ -155,7 +159,10 @@ def two_messages(source: Source, case: Case) -> list[Message]:
 
     Where no order is named, it is the last report before, and the first that shows it.
     """
-    first = min(case.legs, key=lambda leg: int(leg.row["until_seq"]))
+    known = [leg for leg in case.legs if leg.row["until_seq"] is not None]
+    if not known:
+        return []
+    first = min(known, key=lambda leg: int(leg.row["until_seq"]))
     gateway, until = first.row["gateway"], int(first.row["until_seq"])
     named = [
         int(item["seq"])

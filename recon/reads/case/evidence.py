@@ -68,6 +68,8 @@ def origin_lines(case: Case, room: int) -> Iterator[str]:
         if row["gap"] is not None:
             gap = f"not covered: {safe(row['gap'])}"
             yield from wrap(gap, room, initial_indent=" " * (longest + 2), subsequent_indent=" " * (longest + 2))
+    for words in dict.fromkeys(leg.archived for leg in case.legs if leg.archived is not None):
+        yield from wrap(words, room, break_on_hyphens=False)
     yield from dict.fromkeys(events_command(leg) for leg in case.legs)
 
 

@@ -9,6 +9,7 @@ from recon.closing.calendar import calendar_of
 from recon.db.source import Row, Source, query_rows
 from recon.deciding.selection import SelectedBreak, person_steps
 from recon.ledger.rules import AccountRules
+from recon.reads.archived import archived_words
 from recon.reads.case.model import Leg
 from recon.reads.unit_sources import read_sources
 from recon.reconciliation.model.lifecycle import ACTIVE
@@ -25,26 +26,29 @@ _FIGURES: Final = (
 def read_leg(connection: Source, selected: SelectedBreak, now: datetime, rules: AccountRules) -> Leg:
     """Read a break in full; its age is counted to `now`, by the account's business days."""
     key = {"gateway": selected.gateway, "id": selected.id}
-    row = query_rows(connection, "SELECT * FROM recon.breaks WHERE gateway = :gateway AND id = :id", key)[0]
+    row = query_rows(connection, "SELECT * FROM recon_exact.breaks WHERE gateway = :gateway AND id = :id", key)[0]
     unit = {name: row[name] for name in ("gateway", "account", "unit_kind", "unit")}
     view, column = _UNIT_VIEWS[str(row["unit_kind"])]
     figures = query_rows(
         connection,
-        f"SELECT {', '.join(_FIGURES)} FROM recon.{view}"  # noqa: S608 - names of our own
+        f"SELECT {', '.join(_FIGURES)} FROM recon_exact.{view}"  # noqa: S608 - names of our own
         f" WHERE gateway = :gateway AND account = :account AND {column} = :unit",
         unit,
     )
-    other = "SELECT id, account, unit, state, cause, amount FROM recon.breaks WHERE gateway = :gateway AND id <> :id"
+    other = (
+        "SELECT id, account, unit, state, cause, amount FROM recon_exact.breaks WHERE gateway = :gateway AND id <> :id"
+    )
     age, business_age = ages(row["origin_at"], now, rules)
+    archived = archived_of(connection, selected.gateway, row)
     return Leg(
         row=row,
         history=query_rows(
             connection,
-            "SELECT * FROM recon.break_history WHERE gateway = :gateway AND id = :id ORDER BY seq, number",
+            "SELECT * FROM recon_exact.break_history WHERE gateway = :gateway AND id = :id ORDER BY seq, number",
             key,
         ),
-        ends=_ends(connection, row),
-        kinds=_kinds(connection, row),
+        ends=ends_of(connection, row),
+        kinds={} if archived else _kinds(connection, row),
         figures=figures[0] if figures else {},
         same_unit=query_rows(
             connection,
@@ -57,6 +61,8 @@ def read_leg(connection: Source, selected: SelectedBreak, now: datetime, rules: 
         business_age=business_age,
         steps=person_steps(selected.state),
         sources=read_sources(connection, unit),
+        archived=archived,
+        window=timedelta(microseconds=rules.settlement_window_us),
     )
 
 
@@ -67,7 +73,14 @@ def ages(origin: object, now: datetime, rules: AccountRules) -> tuple[timedelta 
     return max(now - origin, timedelta()), calendar_of(rules).age(origin, now)
 
 
-def _ends(connection: Source, row: Row) -> list[Row]:
+def archived_of(connection: Source, gateway: str, row: Row) -> str | None:
+    """Return what is archived of the log that a break arose in, in a sentence; None: all of it is in the database."""
+    after = row.get("after_seq")
+    return None if after is None else next(iter(archived_words(connection, [gateway], int(str(after)) + 1)), None)
+
+
+def ends_of(connection: Source, row: Row) -> list[Row]:
+    """Return the events between which a break arose."""
     return query_rows(
         connection,
         "SELECT seq, recorded_at, kind, account FROM recon.events"

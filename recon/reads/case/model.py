@@ -34,6 +34,10 @@ class Leg(msgspec.Struct, frozen=True):
     steps: Sequence[str]
     #: What each independent source said last of the unit.
     sources: Sequence[Row] = ()
+    #: What is archived of the log that it arose in, in a sentence; None: all of it is in the database.
+    archived: str | None = None
+    #: The settlement window of the account by the rules in force; None: not known of that time.
+    window: timedelta | None = None
 
     @property
     def active(self) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from textwrap import wrap
 from typing import Final
 
 import msgspec
 
-from recon.display.ages import time_of_day
+from recon.display.ages import duration, time_of_day
 from recon.display.words import safe
 from recon.exact import plain
 from recon.reads.case.model import Row
@@ -43,6 +44,18 @@ def path_lines(row: Row) -> Iterator[str]:
     yield from _wrapped(f"after   {_report(path.after, unit)}", 8)
     yield from _legs(path, unit)
     yield from _alternatives(path.alternatives)
+
+
+def window_lines(row: Row, window: timedelta | None) -> Iterator[str]:
+    """Yield what the settlement window makes of the path: where the interval begins (comparison 5)."""
+    stored = path_of(row)
+    if stored is None or window is None:
+        return
+    before = to_datetime(msgspec.convert(stored, PathEvidence).before.us)
+    begin = time_of_day(before - window, before, exact=True)
+    yield from _wrapped(
+        f"settlement window W, by the rules in force: {duration(window)}; one W before the first report is {begin}", 2
+    )
 
 
 def _report(report: ReportSeen, unit: str) -> str:

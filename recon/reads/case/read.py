@@ -55,7 +55,7 @@ def _proposals(connection: Source, legs: Sequence[Leg]) -> dict[tuple[str, int],
             if key not in found:
                 rows = query_rows(
                     connection,
-                    "SELECT proposal ->> 'digest' AS digest FROM recon.breaks WHERE gateway = :gateway"
+                    "SELECT proposal ->> 'digest' AS digest FROM recon_exact.breaks WHERE gateway = :gateway"
                     " AND state = 'proposed' AND (proposal ->> 'seq')::bigint = :seq",
                     {"gateway": key[0], "seq": key[1]},
                 )
@@ -66,7 +66,7 @@ def _proposals(connection: Source, legs: Sequence[Leg]) -> dict[tuple[str, int],
 def _short(connection: Source, case_id: str) -> str:
     alike = query_rows(
         connection,
-        "SELECT DISTINCT case_id FROM recon.breaks WHERE starts_with(case_id, left(:case, 8)) LIMIT 100",
+        "SELECT DISTINCT case_id FROM recon_exact.breaks WHERE starts_with(case_id, left(:case, 8)) LIMIT 100",
         {"case": case_id},
     )
     return short_ids([case_id], [str(row["case_id"]) for row in alike])[case_id]

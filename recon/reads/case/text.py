@@ -20,7 +20,7 @@ from recon.reads.case.arithmetic import arithmetic_lines
 from recon.reads.case.document import age_words
 from recon.reads.case.evidence import evidence_lines, origin_lines, so_far_lines, tried_lines, tried_summary
 from recon.reads.case.model import Case, Leg
-from recon.reads.case.path import path_lines
+from recon.reads.case.path import path_lines, window_lines
 from recon.reads.source_words import source_words
 from recon.reconciliation.causes.integrity import SOURCE_DIFFERS
 from recon.times import to_datetime
@@ -46,7 +46,9 @@ def case_text(case: Case, *, width: int = 80, verbose: bool = False) -> str:
         ("so far", so_far_lines(case, room)),
     ]
     if verbose:
-        paragraphs += [(_of("path", leg, case), path_lines(leg.row)) for leg in case.legs]
+        paragraphs += [
+            (_of("path", leg, case), [*path_lines(leg.row), *window_lines(leg.row, leg.window)]) for leg in case.legs
+        ]
         paragraphs += [(_of("tried", leg, case), tried_lines(leg, room)) for leg in case.legs]
     lines = list(_heading(case, width))
     for title, paragraph in paragraphs:

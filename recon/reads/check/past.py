@@ -17,7 +17,7 @@ from recon.reads.past_coverage import read_past_coverage
 _ENDS: Final = """
     SELECT l.gateway, e.recorded_at
     FROM recon.log_as_of(:known_at) AS l
-    JOIN recon.events AS e ON e.gateway = l.gateway AND e.seq = l.seq
+    JOIN LATERAL recon.log_at(l.gateway, l.seq) AS e ON e.recorded_at IS NOT NULL
     WHERE (CAST(:gateway AS text) IS NULL OR l.gateway = :gateway)
     ORDER BY l.gateway
 """

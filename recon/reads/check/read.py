@@ -28,27 +28,28 @@ _WHERE: Final = """
 _BREAKS: Final = f"""
     SELECT v.id, v.case_id, v.gateway, v.account, v.unit_kind, v.unit, v.cause, v.certainty, v.severity, v.state,
            v.amount, v.amount_usd, v.opened_at, v.origin_at, v.accepted_until
-    FROM recon.open_breaks AS v WHERE {_WHERE} ORDER BY v.opened_at, v.gateway, v.id
+    FROM recon_exact.open_breaks AS v WHERE {_WHERE} ORDER BY v.opened_at, v.gateway, v.id
 """  # noqa: S608 - our own text
 #: Of the past no worth is kept, so that each case counts as material, and neither certainty nor severity.
 _PAST_BREAKS: Final = f"""
     SELECT v.id, v.case_id, v.gateway, v.account, v.unit_kind, v.unit, v.cause, NULL AS certainty, NULL AS severity,
            v.state, v.amount, CAST(NULL AS numeric) AS amount_usd, v.opened_at, v.origin_at,
            CAST(NULL AS timestamptz) AS accepted_until
-    FROM recon.breaks_as_of{ARGUMENTS} AS v
+    FROM recon_exact.breaks_as_of{ARGUMENTS} AS v
     WHERE v.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted') AND {_WHERE}
     ORDER BY v.opened_at, v.gateway, v.id
 """  # noqa: S608 - our own text
 _UNITS: Final = f"""
     SELECT v.* FROM (
         SELECT b.gateway, b.account, 'asset' AS unit_kind, b.asset AS unit, b.verdict, b.reason, b.observed_at
-        FROM recon.balances AS b
+        FROM recon_exact.balances AS b
         UNION ALL
-        SELECT p.gateway, p.account, 'contract', p.symbol, p.verdict, p.reason, p.observed_at FROM recon.positions AS p
+        SELECT p.gateway, p.account, 'contract', p.symbol, p.verdict, p.reason, p.observed_at
+        FROM recon_exact.positions AS p
     ) AS v
     WHERE {_WHERE} ORDER BY v.gateway, v.account, v.unit_kind, v.unit
 """  # noqa: S608 - our own text
-_HELD_NOW: Final = ("recon.balances", "recon.positions")
+_HELD_NOW: Final = ("recon_exact.balances", "recon_exact.positions")
 _HELD_THEN: Final = tuple(function_of(view) for view in _HELD_NOW)
 #: Of each unit that holds something, what each wanted source said last; none: it said nothing.
 _SOURCES: Final = f"""
@@ -61,7 +62,7 @@ _SOURCES: Final = f"""
     ) AS v
     LEFT JOIN LATERAL (
         SELECT DISTINCT ON (x.source) x.source, x.at, x.verdict, x.reason
-        FROM recon.source_checks AS x
+        FROM recon_exact.source_checks AS x
         WHERE x.gateway = v.gateway AND x.account = v.account AND x.unit_kind = v.unit_kind AND x.unit = v.unit
           AND x.source = ANY(:sources) AND x.at >= :since AND x.at <= :until AND x.recorded_at <= :known
         ORDER BY x.source, x.at DESC, x.seq DESC, x.number DESC

@@ -46,7 +46,7 @@ class OpeningDoubt(msgspec.Struct, frozen=True, gc=False):
     entry: int = 0
 
 
-class Accrual(msgspec.Struct, frozen=True, gc=False):
+class Accrual(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What final steps came to beyond what is booked, and is not posted yet."""
 
     fees: Decimal = ZERO
@@ -63,7 +63,7 @@ class Accrual(msgspec.Struct, frozen=True, gc=False):
     race_fees: Decimal = ZERO
 
 
-class EndedStep(msgspec.Struct, frozen=True, gc=False):
+class EndedStep(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A step whose break a posting explained: what the step comes to now, and whether it looked like a fee.
 
     Entries that come late change the step; `left_over` is the break that owns what was posted beyond it.
@@ -74,19 +74,23 @@ class EndedStep(msgspec.Struct, frozen=True, gc=False):
     left_over: str | None = None
 
 
-class Kept(msgspec.Struct, frozen=True, gc=False):
-    """What the latest row of a unit's history says: verdict, what breaks and undecided steps own, and when.
+class Kept(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What the history of a unit says last: verdict, what breaks and undecided steps own, and when.
 
     `coverage_seq` is the log position since which the account's coverage had been what it was then.
+    `seq` and `reported` are of the latest observation that has a row; `entries` had been made then.
     """
 
     verdict: str
     owned: Decimal
     us: int
     coverage_seq: int
+    seq: int
+    reported: Decimal
+    entries: int
 
 
-class ComparisonState(msgspec.Struct, gc=False):
+class ComparisonState(msgspec.Struct, gc=False, array_like=True):
     """The state of one unit's comparison, and the last result of it; the account has its trellis."""
 
     #: Steps that are not decided yet, the earliest first.

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final
 
 from recon.ledger.units import Unit, UnitKey
+from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import ComparisonState
 
 #: Breaks that are known before those that are remembered no more are forgotten.
@@ -120,6 +121,14 @@ class Comparisons(dict[UnitKey, ComparisonState]):
     def unit_of(self, break_id: str) -> UnitKey | None:
         """Return the unit of a break, None if no such break is known."""
         return self._units.get(break_id)
+
+    def break_of(self, break_id: str) -> tuple[UnitKey, Break] | None:
+        """Return a break that is active or remembered, with its unit; None if it is neither."""
+        key = self._units.get(break_id)
+        if key is None:
+            return None
+        known = (*self[key].breaks, *self[key].closed)
+        return next(((key, each) for each in known if each.id == break_id), None)
 
     def of_case(self, case: str) -> list[UnitKey]:
         """Return the units that have open breaks of a case, in order."""

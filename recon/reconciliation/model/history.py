@@ -10,7 +10,8 @@ import msgspec
 class JudgedObservation(msgspec.Struct, frozen=True, gc=False):
     """An observation of a unit, the cut it was held against, and the verdict, as of one log position.
 
-    `expected` is opening and fills at the cut; None while there is no opening, or no cut.
+    `expected` is opening and fills at the cut; None while there is no opening, or no cut. `last_of_minute`: it is kept
+    since no later one of its minute was judged, and nothing else had it kept.
     """
 
     account: str
@@ -26,3 +27,4 @@ class JudgedObservation(msgspec.Struct, frozen=True, gc=False):
     expected: Decimal | None
     explained: Decimal
     verdict: str
+    last_of_minute: bool = False

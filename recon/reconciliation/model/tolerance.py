@@ -16,7 +16,7 @@ from recon.ledger.rules import Tolerance
 
 def computed_tolerance(reported: Decimal, slack: Decimal) -> Decimal:
     """Return the tolerance that follows from the numbers themselves."""
-    return noise(reported) + max(slack, ZERO)
+    return noise(reported) + slack if slack > ZERO else noise(reported)
 
 
 class Bound(NamedTuple):
@@ -30,6 +30,8 @@ def total_tolerance(
     configured: Tolerance, *, reported: Decimal, expected: Decimal, slack: Decimal, rate_usd: Decimal | None
 ) -> Decimal:
     """Return the whole tolerance for one comparison, in the unit's own measure."""
+    if not (configured.absolute or configured.relative or configured.usd):  # as nearly everywhere
+        return noise(reported) if not slack else computed_tolerance(reported, slack)
     return largest_tolerance(configured, reported=reported, expected=expected, slack=slack, rate_usd=rate_usd).amount
 
 

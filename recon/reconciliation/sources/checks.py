@@ -3,20 +3,22 @@
 1. A check is judged once the entries of its time have had time to come; one of a time long ago at once.
 2. While something in the unit is not decided, or its account is not covered, a check waits: for MAX_WAITS holds.
 3. Only the newest check of a source, by its time, opens or clears breaks. An older one is history.
-4. The same amount told again changes nothing, unless it could not be judged before.
+4. The same amount told again changes nothing, unless it could not be judged before, or the books have come round to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Final
 
 import msgspec
 
 from recon.exact import ZERO, plain
+from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.facts.external_fact import BALANCE, ExternalFact, Movement, RecordedFact, digest_of, held_of
+from recon.ledger.facts.venue_answer import is_of_answer
 from recon.ledger.ledger import Ledger
 from recon.ledger.rules import CHAIN_WINDOWS, Rules
 from recon.ledger.units import UnitKey, UnitState
@@ -55,15 +57,28 @@ class SourceChecks:
         self._next_due_us: int | None = None
         #: The ids of what waits: told again, it waits once.
         self._waiting: set[tuple[str, str]] = set()
+        #: The log position of the latest amount, and how many that position has told: an answer tells several.
+        self._told = (0, 0)
         self._changed: dict[tuple[int, int], SourceCheck] = {}
-        #: The rules whose demands on sources were stored; None: none yet.
-        self.rules_stored: Rules | None = None
+        #: The rules whose demands on sources were stored, and for which accounts; None: none yet.
+        self._rules_stored: Rules | None = None
+        self._accounts_stored: set[str] = set()
         self._standings: dict[tuple[UnitKey, str], StandingChange] = {}
 
     def restore(self, pending: Iterable[SourceCheck]) -> None:
         """Add the stored checks that wait."""
         for check in pending:
             self._wait(check)
+
+    def take_demands(self, changed: Collection[Account]) -> list[Account]:
+        """Return the accounts whose demands on sources are to be stored: under new rules all, else the new ones."""
+        rules = self._ledger.rules
+        if self._rules_stored is not rules:
+            self._rules_stored, self._accounts_stored = rules, set()
+            changed = self._ledger.accounts.values()
+        fresh = [account for account in changed if account.name not in self._accounts_stored]
+        self._accounts_stored.update(account.name for account in fresh)
+        return fresh
 
     def take_changed(self) -> tuple[list[SourceCheck], list[StandingChange]]:
         """Return the checks and standings to store, and forget them."""
@@ -93,7 +108,7 @@ class SourceChecks:
                 self._drop(check)
                 self._change(not_judged(check, SET_ASIDE, at.seq))
 
-    def tell(self, ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: ContextOf, *, number: int = 0) -> None:
+    def tell(self, ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: ContextOf) -> None:
         """Take what a source says was held; it is judged now, or it waits."""
         held = held_of(fact)
         if fact.account not in ledger.accounts:
@@ -102,13 +117,15 @@ class SourceChecks:
         if (fact.account, fact.external_id) in self._waiting:
             return
         if not is_new(ledger, fact.account, fact, digest_of(fact, held), at):
+            self._tell_again(ledger, fact, held, at, context_of)
             return
-        check = _check_of(fact, at, number)
+        check = _check_of(fact, at, self._next_number(at))
         if check.us > at.us + MAX_AHEAD_US:
             self._change(not_judged(check, "its time is to come", at.seq))
             return
-        if not held.amount and _is_unknown(ledger, held):
-            self._change(not_judged(check, "the books know no such unit, and nothing is held of it", at.seq))
+        unknown = _unknown(ledger, fact, held)
+        if unknown is not None:
+            self._change(not_judged(check, unknown, at.seq))
             return
         pooled = _pooled(ledger, held)
         if pooled is not None:
@@ -124,6 +141,25 @@ class SourceChecks:
         self._change(check)
         if check.due_us <= at.us:
             self.judge(check, context)
+
+    def _next_number(self, at: LogTime) -> int:
+        """Return which of the amounts of this log position comes next; 0: the first."""
+        seq, count = self._told
+        self._told = (at.seq, count + 1 if seq == at.seq else 1)
+        return self._told[1] - 1
+
+    def _tell_again(
+        self, ledger: Ledger, fact: ExternalFact, held: Movement, at: LogTime, context_of: ContextOf
+    ) -> None:
+        """Judge anew the newest amount of a source that differed, in case of what the books have learned since."""
+        context = context_of(unit_of(ledger, held, at))
+        before = context.comparison.sources.get(fact.source_of)
+        if before is None or (before.verdict, before.us, before.reported) != ("break", fact.occurred_us, held.amount):
+            return
+        check = msgspec.structs.replace(_check_of(fact, at, self._next_number(at)), unit=context.unit.code)
+        ledger.fact_index.later.index(ledger.changes.entries)
+        if unjudged_reason(context, check) is None and (judged := judge(context, check)).verdict == "agreed":
+            self._change(self._act(context, judged))
 
     def judge(self, check: SourceCheck, context: ComparisonContext) -> None:
         """Judge a check that is due, or let it wait on while what it is held against is not decided."""
@@ -227,13 +263,27 @@ def _is_undecided(context: ComparisonContext) -> bool:
     return bool(comparison.pending or comparison.doubt) or context.trellis.is_waiting(context.unit.key)
 
 
-def _is_unknown(ledger: Ledger, held: Movement) -> bool:
-    """True if no unit of the account is known under the code of a source."""
+def _unknown(ledger: Ledger, fact: ExternalFact, held: Movement) -> str | None:
+    """Return why an amount of a unit that the books do not know is not judged; None if they know it, or it counts.
+
+    Whoever imports a file vouches for its codes. A venue that is asked spells them its own way.
+    """
+    if known_unit(ledger, held) is not None:
+        return None
+    if not held.amount:
+        return "the books know no such unit, and nothing is held of it"
+    if is_of_answer(fact):
+        return "the EMS has named no such unit; if it is called otherwise there, map its code in the venue's settings"
+    return None
+
+
+def known_unit(ledger: Ledger, held: Movement) -> UnitState | None:
+    """Return the unit of the account that the code of a source is, None if the books know none."""
     if held.kind == "contract":
-        return ledger.known_contract(held.account, held.unit, None) is None
+        return ledger.known_contract(held.account, held.unit, None)
     account = ledger.accounts[held.account]
     unit = resolve_asset(held.unit, held.unit, account.snapshots, ledger.rules_of(account.name)).unit
-    return (held.account, "asset", unit) not in ledger.units
+    return ledger.units.get((held.account, "asset", unit))
 
 
 def _check_of(fact: ExternalFact, at: LogTime, number: int) -> SourceCheck:

@@ -24,7 +24,8 @@ MAX_ROUNDS = 6
 
 def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
     """Work out what is due at a log time, and tell it."""
-    parts.end_shadows()
+    if parts.shadows.ending:
+        parts.end_shadows()
     units = parts.take_due(now)
     changed = [unit for unit in parts.over(units) if process(unit, now, told)]
     late = _restamp_late(parts, now, told) if changed and parts.resolution != 1 else []
@@ -81,13 +82,14 @@ def _resolve(parts: AccountParts, told: list[Told]) -> None:
 
 def _note_odd(parts: AccountParts, units: Iterable[UnitTrellis]) -> None:
     """Note which units have odd edges, open breaks or parked edges, and until when more is kept."""
+    odd = parts.odd
     for unit in units:
-        if unit.is_odd():
-            parts.odd.add(unit.key)
+        if unit.odd_final or unit.odd_tail or unit.parked or unit.breaks:
+            odd.add(unit.key)
             parts.judged.add(unit.key)
             parts.keep_until = max(parts.keep_until, keep_until(unit))
-        elif unit.key in parts.odd:
-            parts.odd.discard(unit.key)
+        elif odd and unit.key in odd:
+            odd.discard(unit.key)
             parts.judged.add(unit.key)
 
 

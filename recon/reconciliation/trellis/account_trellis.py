@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from recon.ledger.fees.fee_key import BASE, QUOTE, RATES
+from recon.ledger.fees.fee_key import BASE, QUOTE, RATES, FeeKey
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import FillPart, Leg, Stamp
 from recon.ledger.units import UnitKey
@@ -20,7 +20,7 @@ from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.account_state import decode_account, encode_account, encode_unsaved
 from recon.reconciliation.trellis.account_step import play_step
 from recon.reconciliation.trellis.amounts import to_decimal, to_int
-from recon.reconciliation.trellis.column import Report
+from recon.reconciliation.trellis.column import AMOUNT, BOOKED, SLACK, TURNOVER, Report
 from recon.reconciliation.trellis.entries import TOLD_SHADOW, Entry
 from recon.reconciliation.trellis.explanation import explain
 from recon.reconciliation.trellis.journal import (
@@ -42,9 +42,10 @@ from recon.reconciliation.trellis.parts import AccountParts
 from recon.reconciliation.trellis.path import best_state
 from recon.reconciliation.trellis.process import begin_at, cut_of_newest, judged_at
 from recon.reconciliation.trellis.shadows import find_assumed
+from recon.reconciliation.trellis.slices import queue_report
 from recon.reconciliation.trellis.splitting import split_fill
 from recon.reconciliation.trellis.steps import Figures, Told
-from recon.reconciliation.trellis.unit import QueuedReport, UnitTrellis
+from recon.reconciliation.trellis.unit import UnitTrellis
 
 
 class AccountTrellis:
@@ -142,18 +143,19 @@ class AccountTrellis:
         self._add_leg(key, leg, now_us)
 
     def _add_leg(self, key: UnitKey, leg: Leg, now_us: int) -> None:
-        self._catch_up(now_us)
         parts = self._parts
+        if parts.next_step <= now_us:
+            self._catch_up(now_us)
         unit = parts.unit(key)
-        entry = self._entry(leg)
-        if leg.fee_key is not None and leg.fee_key.role not in {BASE, QUOTE} and not leg.amount:
+        entry, fee_key = self._entry(leg), leg.fee_key
+        if fee_key is not None and not entry.amount and fee_key.role not in {BASE, QUOTE}:
             self._add_shadow(unit, entry, now_us)
         else:
-            absorb = unit.is_asset and unit.opened == now_us
-            place_entry(unit, entry, now_us, self._told, absorb=absorb)
-            if unit.is_asset:
-                self._note_fill(unit, leg, entry, now_us)
-        parts.touch_for_entry(unit, now_us)
+            place_entry(unit, entry, now_us, self._told, absorb=unit.is_asset and unit.opened == now_us)
+            if fee_key is not None and unit.is_asset:
+                self._note_fill(unit, leg, fee_key, entry, now_us)
+        if unit.redo_from is not None or key in parts.odd:
+            parts.wake(unit, now_us)
 
     def split_fill(self, part: FillPart, now_us: int) -> None:
         """Take a part of a fill that was told in one."""
@@ -168,20 +170,18 @@ class AccountTrellis:
         self._report(key, report)
 
     def _report(self, key: UnitKey, report: Report) -> None:
-        self._catch_up(report.us)
-        parts = self._parts
-        unit = parts.unit(key)
-        values = tuple(map(to_int, report.values))
+        parts, now_us = self._parts, report.us
+        if parts.next_step <= now_us:
+            self._catch_up(now_us)
+        unit, values = parts.unit(key), tuple(map(to_int, report.values))
         self._note_rules(unit, report)
-        if unit.last_report_at is not None and report.us > unit.last_report_at:
-            passed = report.us - unit.last_report_at
+        if unit.last_report_at is not None and (passed := now_us - unit.last_report_at) > 0:
             unit.gap = (3 * unit.gap + passed) // 4 if unit.gap else passed
         changed = unit.last_value is not None and values[0] != unit.last_value
-        unit.last_report_at, unit.last_value = report.us, values[0]
+        unit.last_report_at, unit.last_value = now_us, values[0]
         if changed and unit.is_asset and key[2] not in parts.shadows.traded and not parts.rates.table.told:
-            parts.assume_fees_in(unit, report.us, self._told)
-        unit.queue_report(QueuedReport(report.us, report.seq, values))
-        parts.wake(unit, unit.queue[0].at + unit.window)
+            parts.assume_fees_in(unit, now_us, self._told)
+        queue_report(parts, unit, report, values)
 
     def set_window(self, window_us: int, now_us: int) -> None:
         """Change the settlement window, in microseconds."""
@@ -306,19 +306,19 @@ class AccountTrellis:
         unit = self._parts.units.get(key)
         if unit is None or not unit.columns:
             return None
-        column, entries = unit.columns[-1], unit.entries
-        cut = cut_of_newest(unit)
+        column, entries, cut = unit.columns[-1], unit.entries, cut_of_newest(unit)
         if cut is not None:
             newest = unit.queue[-1]
             seq, at, value = newest.seq, newest.at, newest.values[0]
-            amount, booked = entries.amount[cut], entries.booked[cut]
+            sums = entries.sums[cut]
         else:
             state = best_state(unit, column.at)
             sums = unit.totals(column, state)
             seq, at, value = column.seq, column.at, column.value_of(state)
-            amount, booked = sums[0], sums[7]
-        after, booked_after = entries.amount[-1] - amount, entries.booked[-1] - booked
-        return Figures(seq, at, to_decimal(value), to_decimal(after), to_decimal(booked_after))
+        last = entries.sums[-1]
+        after, booked_after = last[AMOUNT] - sums[AMOUNT], last[BOOKED] - sums[BOOKED]
+        passed_over = cut is None and judged_at(unit) is not None
+        return Figures(seq, at, to_decimal(value), to_decimal(after), to_decimal(booked_after), passed_over)
 
     def most_fees(self, key: UnitKey) -> Decimal:
         """Return what fees and rounding of the kept entries of a unit may come to at most."""
@@ -326,7 +326,8 @@ class AccountTrellis:
         if unit is None:
             return Decimal(0)
         entries = unit.entries
-        turnover, slack = entries.turnover[-1] - entries.turnover[0], entries.slack[-1] - entries.slack[0]
+        first, last = entries.sums[0], entries.sums[-1]
+        turnover, slack = last[TURNOVER] - first[TURNOVER], last[SLACK] - first[SLACK]
         return to_decimal(entries.rates.table.most * turnover // RATES + slack)
 
     def explain(self, step: Step) -> PathEvidence | None:
@@ -370,17 +371,17 @@ class AccountTrellis:
         assumed.shadow = TOLD_SHADOW
         unit.entries.book(assumed, entry.booked_fee)
 
-    def _note_fill(self, unit: UnitTrellis, leg: Leg, entry: Entry, now_us: int) -> None:
-        parts, key = self._parts, leg.fee_key
-        if key is None:
-            return
-        parts.shadows.note_traded(unit)
+    def _note_fill(self, unit: UnitTrellis, leg: Leg, key: FeeKey, entry: Entry, now_us: int) -> None:
+        parts = self._parts
+        if unit.key[2] not in parts.shadows.traded:
+            parts.shadows.note_traded(unit)
         if key.role == BASE and leg.order is not None:
             parts.cash.quantity(leg.order, entry.stamp_us)
         elif key.role == QUOTE:
             if leg.order is not None and leg.order in parts.cash.fills:
                 parts.cash.cash(leg.order)
-                parts.wake_odd(now_us)
+                if parts.odd:
+                    parts.wake_odd(now_us)
             if not leg.unmodelled and not parts.rates.table.told:
                 fill = parts.shadows.take_fill(entry, unit.key[2], key)
                 parts.add_shadows(fill, now_us, self._told)

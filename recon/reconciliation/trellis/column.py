@@ -27,6 +27,15 @@ StateValue = tuple[int, StateKey | None, EdgeKind, int, int]
 #: Sums over the entries of a set: amount, fees at expected rates, turnover at unknown rates, turnover that may bear a
 #: fee, slack, bounds of unmodelled entries, spread (four times slack squared), fees booked.
 Totals = tuple[int, int, int, int, int, int, int, int]
+#: Where each stands in them.
+AMOUNT: Final = 0
+FEE: Final = 1
+UNKNOWN: Final = 2
+TURNOVER: Final = 3
+SLACK: Final = 4
+UNMODELLED: Final = 5
+SPREAD: Final = 6
+BOOKED: Final = 7
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from recon.reconciliation.trellis.column import HOLDS, PASSED, Column, StateKey, StateValue
+from recon.reconciliation.trellis.column import (
+    AMOUNT,
+    FEE,
+    HOLDS,
+    PASSED,
+    SLACK,
+    SPREAD,
+    UNKNOWN,
+    UNMODELLED,
+    Column,
+    StateKey,
+    StateValue,
+)
 from recon.reconciliation.trellis.costs import (
     BEAM,
     CLEAR_MOVE,
@@ -35,6 +47,15 @@ from recon.reconciliation.trellis.unit import UnitTrellis
 
 #: A set: how many entries come first, which later ones, what it costs, what its entries moved.
 _Target = tuple[int, int, int, int]
+
+
+def search_newest(unit: UnitTrellis) -> None:
+    """Work out the column of a report that was just taken: nearly always one cut alone fits, and nothing is dear."""
+    index = len(unit.columns) - 1
+    column = unit.columns[index]
+    settled = index > 0 and column.at > (unit.opened or 0) + HOLD * unit.window
+    if not (settled and take_quick_path(unit, index) and column.rise < WIDE):
+        search_column(unit, index)
 
 
 def search_column(unit: UnitTrellis, index: int) -> None:
@@ -115,7 +136,8 @@ def take_quick_path(unit: UnitTrellis, index: int) -> bool:
     high = bisect_right(stamps, at + unit.early()) - 1
     low = max(low, first)
     high = max(low, high)
-    if entries.unknown[high] != entries.unknown[first] or entries.unmodelled[high] != entries.unmodelled[first]:
+    least, most = entries.sums[first], entries.sums[high]
+    if most[UNKNOWN] != least[UNKNOWN] or most[UNMODELLED] != least[UNMODELLED]:
         return False
     crowded = high - low > CROWDED
     hit = (first_fit if crowded else _single_fit)(unit, column, (first, value[4]), low, high)
@@ -128,7 +150,7 @@ def take_quick_path(unit: UnitTrellis, index: int) -> bool:
     column.rise = value[0] + cost
     if column.sets:
         column.sets = {}
-    level = column.values[reading] - entries.amount[cut]
+    level = column.values[reading] - entries.sums[cut][AMOUNT]
     column.states = {(cut, 0, HOLDS, reading): (0, key, "exact", left, level)}
     return True
 
@@ -141,23 +163,24 @@ def _single_fit(
     `source` is the cut before and its level.
     """
     entries, tolerance = unit.entries, unit.tolerance
-    net, slack, spread = entries.net, entries.slack, entries.spread
+    net, sums = entries.net, entries.sums
     first, level = source
-    base, slack_before = level + entries.fee[first], slack[first] - tolerance
+    before = sums[first]
+    base, slack_before = level + before[FEE], before[SLACK] - tolerance
     # No slack is greater than that of the last cut: what is further off than it allows is near no cut.
-    furthest = NEAR_FIT * (slack[high] - slack_before)
+    furthest = NEAR_FIT * (sums[high][SLACK] - slack_before)
     hit = None
     for reading, value in enumerate(column.values):
         wanted = value - base
         least, most = wanted - furthest, wanted + furthest
         for cut in [cut for cut, each in enumerate(net[low : high + 1], low) if least <= each <= most]:
             left = wanted - net[cut]
-            near = slack[cut] - slack_before
+            near = sums[cut][SLACK] - slack_before
             if -near <= left <= near:
                 if hit is not None:
                     return None
                 beyond = max(abs(left) - tolerance, 0) if tolerance else left
-                if beyond * beyond > spread[cut] - spread[first]:
+                if beyond * beyond > sums[cut][SPREAD] - before[SPREAD]:
                     return None
                 hit = cut, reading, left
             elif -NEAR_FIT * near <= left <= NEAR_FIT * near:
@@ -203,8 +226,8 @@ def _targets(
     cuts: Iterable[int] = range(low, high + 1)
     if high - low > CROWDED and states is not None:
         cuts = crowded_cuts(unit, column, states, low, high)
-    amount = entries.amount
-    targets = [(cut, 0, cost, amount[cut]) for cut, cost in lags(entries, cuts, column.at)]
+    sums = entries.sums
+    targets = [(cut, 0, cost, sums[cut][AMOUNT]) for cut, cost in lags(entries, cuts, column.at)]
     column.sets = {}
     if column.wide and not in_flood(unit, column, index):
         for cut, later_in, cost, totals in wide_sets(entries, low, high):
@@ -262,9 +285,9 @@ def _settles(unit: UnitTrellis, index: int, kept: list[tuple[StateKey, StateValu
     lead = SURE if _is_exact_step(unit.columns[index - 1], source) else NOVEL
     if len(kept) > 1 and kept[1][1][0] < lead:
         return False
-    entries = unit.entries
-    moved = abs(entries.amount[key[0]] - entries.fee[key[0]] - entries.amount[source[0]] + entries.fee[source[0]])
-    return moved > CLEAR_MOVE * (entries.slack[key[0]] - entries.slack[source[0]])
+    net, sums = unit.entries.net, unit.entries.sums
+    moved = abs(net[key[0]] - net[source[0]])
+    return moved > CLEAR_MOVE * (sums[key[0]][SLACK] - sums[source[0]][SLACK])
 
 
 def _is_exact_step(column: Column, key: StateKey) -> bool:

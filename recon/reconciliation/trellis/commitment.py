@@ -11,7 +11,7 @@ from typing import Final
 
 from recon.ledger.fees.fee_key import RATES
 from recon.reconciliation.trellis.amounts import to_decimal
-from recon.reconciliation.trellis.column import PASSED, Column, CommittedEdge, StateKey
+from recon.reconciliation.trellis.column import BOOKED, PASSED, Column, CommittedEdge, StateKey
 from recon.reconciliation.trellis.costs import DISPUTED_HOLDS, LONG_AGO, NOVEL, OPENING_HOLDS, SURE
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.path import best_state, in_opening, keep_path
@@ -31,10 +31,13 @@ def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
         border = LONG_AGO
     keep_path(unit, best_state(unit, now))
     columns, before_final = unit.columns, unit.final
-    last = before_final
-    while last + 1 < len(columns) and columns[last + 1].at <= border:
+    last, end = before_final, len(columns)
+    while last + 1 < end and columns[last + 1].at <= border:
         last += 1
-        _fix(unit, last)
+        if unit.odd_tail or len(columns[last].states) > 1:
+            _fix(unit, last)
+        else:
+            columns[last].frozen = True
     if last == before_final:
         return
     del unit.tail[: last - before_final]
@@ -60,8 +63,11 @@ def _fix(unit: UnitTrellis, index: int) -> None:
 
 def _drop_strays(unit: UnitTrellis) -> None:
     """Drop the states after the final columns that do not descend from the path."""
-    alive = set(unit.columns[unit.final].states)
-    for column in unit.columns[unit.final + 1 :]:
+    columns, first = unit.columns, unit.final + 1
+    if first < len(columns) and len(columns[first].states) == 1:
+        return  # it is on the path
+    alive = set(columns[unit.final].states)
+    for column in columns[first:]:
         kept = {key: each for key, each in column.states.items() if each[1] in alive}
         if len(kept) == len(column.states):
             return  # what comes later descends from these
@@ -133,9 +139,13 @@ def commit_edge(unit: UnitTrellis, index: int, told: list[Told]) -> None:
     before = unit.columns[index - 1]
     if value[2] == "exact" and not value[3] and not source[1] and not state[1]:
         # As nearly all are: nothing is left over, so nothing but a fee that is not booked may be told.
-        booked = unit.entries.booked
-        fee = value[4] - before.states[source][4] + booked[state[0]] - booked[source[0]]
-        _tell_change(unit, before.seq, column, CommittedEdge("exact", 0, 0, fee, value[4]), 0, told)
+        sums, level = unit.entries.sums, value[4]
+        fee = level - before.states[source][4] + sums[state[0]][BOOKED] - sums[source[0]][BOOKED]
+        edge = CommittedEdge("exact", 0, 0, fee, level)
+        if fee or column.committed is not None:
+            _tell_change(unit, before.seq, column, edge, 0, told)
+        else:
+            column.committed = edge
         return
     first, last = unit.totals(before, source), unit.totals(column, state)
     kind: CommittedKind = value[2] if value[2] != "jump" or not in_opening(unit, column) else "opening"

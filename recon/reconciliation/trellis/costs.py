@@ -78,6 +78,8 @@ CROWD: Final = 16
 #: Where more reports of a unit than this come within a window, only the last one of each so-manieth part of a window is
 #: compared, and no other order of entries is tried: time and what is stored stay bounded.
 FLOOD: Final = 64
+#: Of reports of a unit that say just what is booked, the last one of each so-manieth part of a window is compared.
+SLICES: Final = 8
 #: Lead from which on two exact steps in a row settle what was before them.
 SURE: Final = 45
 #: Rise of cost from which on more is tried: other orders of entries, a report passed over.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from recon.reconciliation.trellis.column import HOLDS, Column, StateKey, StateValue
+from recon.reconciliation.trellis.column import FEE, HOLDS, SLACK, SPREAD, Column, StateKey, StateValue
 from recon.reconciliation.trellis.costs import ALIKE, FLOOD, NEAR_CUTS, NEAR_FIT
 from recon.reconciliation.trellis.unit import UnitTrellis
 
@@ -23,10 +23,11 @@ def first_fit(
     `source` is the cut before and its level. None also where a cut nearly fits and leaves something else over.
     """
     entries, tolerance = unit.entries, unit.tolerance
-    net, slack, spread = entries.net, entries.slack, entries.spread
+    net, sums = entries.net, entries.sums
     first, level = source
-    base, slack_before = level + entries.fee[first], slack[first] - tolerance
-    near = NEAR_FIT * (slack[high] - slack_before)
+    before = sums[first]
+    base, slack_before = level + before[FEE], before[SLACK] - tolerance
+    near = NEAR_FIT * (sums[high][SLACK] - slack_before)
     for reading, value in enumerate(column.values):
         least, most = value - base - near, value - base + near
         close = [cut for cut, each in enumerate(net[low : high + 1], low) if least <= each <= most]
@@ -35,7 +36,7 @@ def first_fit(
         cut = close[0]
         left = value - net[cut] - base
         beyond = max(abs(left) - tolerance, 0)
-        if abs(left) > slack[cut] - slack_before or beyond * beyond > spread[cut] - spread[first]:
+        if abs(left) > sums[cut][SLACK] - slack_before or beyond * beyond > sums[cut][SPREAD] - before[SPREAD]:
             return None
         if any(net[other] != net[cut] for other in close):
             return None
@@ -48,11 +49,11 @@ def crowded_cuts(
 ) -> list[int]:
     """Return the cuts that fit one of the states before, the earliest of those that leave the same, and a few more."""
     entries = unit.entries
-    fee = entries.fee
-    width = 2 * (entries.slack[high] - entries.slack[min(key[0] for key in states)] + unit.tolerance) + 1
+    sums = entries.sums
+    width = 2 * (sums[high][SLACK] - sums[min(key[0] for key in states)][SLACK] + unit.tolerance) + 1
     wanted: set[int] = set()
     for key, value in states.items():
-        base = value[4] + fee[key[0]]
+        base = value[4] + sums[key[0]][FEE]
         for reported in column.values:
             place = (reported - base) // width
             wanted.update((place - 1, place, place + 1))
@@ -73,14 +74,14 @@ def in_flood(unit: UnitTrellis, column: Column, index: int) -> bool:
 
 def without_alike(unit: UnitTrellis, kept: list[tuple[StateKey, StateValue]]) -> list[tuple[StateKey, StateValue]]:
     """Return states without those that another one with fewer entries stands for."""
-    fee = unit.entries.fee
+    sums = unit.entries.sums
     groups: dict[tuple[int, int], list[tuple[StateKey, StateValue]]] = {}
     found: list[tuple[StateKey, StateValue]] = []
     for key, value in kept:
         if key[1] or key[2] != HOLDS or value[2] not in {"exact", "opening"}:
             found.append((key, value))
         else:
-            groups.setdefault((value[4] + fee[key[0]], key[3]), []).append((key, value))
+            groups.setdefault((value[4] + sums[key[0]][FEE], key[3]), []).append((key, value))
     for group in groups.values():
         group.sort(key=lambda item: item[0][0])
         least = min(value[0] for _, value in group)

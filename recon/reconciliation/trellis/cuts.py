@@ -21,7 +21,7 @@ from recon.reconciliation.trellis.costs import (
     SWAP,
     SWAP_WINDOW,
 )
-from recon.reconciliation.trellis.entries import Entries
+from recon.reconciliation.trellis.entries import Entries, Entry
 from recon.reconciliation.trellis.unit import UnitTrellis
 
 #: A set: how many entries come first, which later ones, the cost of the order it needs, the sums over it.
@@ -45,13 +45,27 @@ def lags(entries: Entries, cuts: Iterable[int], at: int) -> list[tuple[int, int]
 
 def lag(entries: Entries, cut: int, at: int) -> int:
     """Return what a cut costs in a report received at a time: the next entry is not in it, and the last one is."""
-    window, after = entries.window, cut + 1
+    window, items = entries.window, entries.items
     cost = 0
-    if after < len(entries.high) and entries.high[after] < at:
-        cost = LAG * min(at - entries.high[after], window) // window
-    if cut and entries.low[cut] > at:
-        cost += FUTURE + LAG * (entries.low[cut] - at) // window
+    if cut < len(items) and (latest := _latest(items[cut])) < at:
+        cost = LAG * min(at - latest, window) // window
+    if cut and (earliest := _earliest(items[cut - 1], window)) > at:
+        cost += FUTURE + LAG * (earliest - at) // window
     return cost
+
+
+def _earliest(entry: Entry, window: int) -> int:
+    """Return when an entry may have happened at the earliest: one without a stamp, half a window before it came."""
+    return entry.stamp_us if entry.resolution_us else entry.stamp_us - window // 2
+
+
+def _latest(entry: Entry) -> int:
+    """Return when an entry may have happened at the latest: within its stamp, and before it came."""
+    stamp = entry.stamp_us
+    if entry.resolution_us <= 1:
+        return stamp
+    high = stamp + entry.resolution_us
+    return entry.arrived_us if stamp <= entry.arrived_us < high else high
 
 
 def swap(entries: Entries, out: int, inside: int) -> int | None:

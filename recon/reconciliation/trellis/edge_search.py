@@ -7,7 +7,7 @@ between allow (`Entries.limit`). Only the others are explained one by one.
 from __future__ import annotations
 
 from recon.reconciliation.trellis.amounts import digits_of
-from recon.reconciliation.trellis.column import HOLDS, PASSED, EdgeKind, StateKey, StateValue
+from recon.reconciliation.trellis.column import FEE, HOLDS, PASSED, EdgeKind, StateKey, StateValue
 from recon.reconciliation.trellis.costs import HOLD, JUMP, OPENING_JUMP
 from recon.reconciliation.trellis.edges import edge_between
 from recon.reconciliation.trellis.unit import UnitTrellis
@@ -33,18 +33,18 @@ class EdgeSearch:
         self._surcharge = 0 if self.soon else JUMP
         at_opening = index == 1 and self.soon and not unit.trimmed and unit.opened == before.at
         self._jump = OPENING_JUMP if at_opening else JUMP
-        fee, limit, sets = unit.entries.fee, unit.entries.limit, before.sets
+        sums, limit, sets = unit.entries.sums, unit.entries.limit, before.sets
         #: The states before, the cheapest first, of equal ones that with the most entries.
         self.sources: list[Source] = sorted(
-            (cost, -key[0], key, level, level + (sets[key[:2]][1] if key[1] else fee[key[0]]), limit[key[0]])
+            (cost, -key[0], key, level, level + (sets[key[:2]] if key[1] else sums[key[0]])[FEE], limit[key[0]])
             for key, (cost, _, _, _, level) in before.states.items()
         )
 
     def cheapest(self, cut: int, later_in: int, base: int, level: int) -> StateValue | None:
         """Return the cheapest way to a set with a level, which itself costs `base`; None if no state is within it."""
         entries = self._unit.entries
-        fee = self._column.sets[cut, later_in][1] if later_in else entries.fee[cut]
-        net, limit = level + fee, entries.limit[cut] + self._unit.tolerance
+        sums = self._column.sets[cut, later_in] if later_in else entries.sums[cut]
+        net, limit = level + sums[FEE], entries.limit[cut] + self._unit.tolerance
         best: StateValue | None = None
         least = 0
         for source in self.sources:

@@ -69,8 +69,8 @@ def edge_between(
 
 def _other_rate(entries: Entries, between: Sequence[int], left: int, slack: int) -> Edge | None:
     """Explain what is left over by fills that paid another known rate, or that of the tier that came later."""
-    alternatives = entries.alternatives
-    differences = [alternatives[index + 1] for index in between if alternatives[index + 1]]
+    others = entries.others
+    differences = [others[index + 1][0] for index in between if others[index + 1][0]]
     if not differences:
         return None
     cost = cost_of_other_rates(differences, -left, slack)
@@ -78,7 +78,7 @@ def _other_rate(entries: Entries, between: Sequence[int], left: int, slack: int)
         return cost, "other_rate", left
     changed = 0
     for index in reversed(between):
-        changed += entries.later[index + 1]
+        changed += others[index + 1][1]
         if changed and -slack <= left + changed <= slack:
             return TIER, "tier", left
     return None

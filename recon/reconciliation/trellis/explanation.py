@@ -14,7 +14,7 @@ from recon.reconciliation.model.path_evidence import (
 )
 from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.amounts import digits_of, to_decimal
-from recon.reconciliation.trellis.column import HOLDS, Column, StateKey, StateValue
+from recon.reconciliation.trellis.column import AMOUNT, HOLDS, Column, StateKey, StateValue
 from recon.reconciliation.trellis.costs import JUMP, NOVEL, PASSED_OVER
 from recon.reconciliation.trellis.cuts import added, candidates, lag
 from recon.reconciliation.trellis.edges import edge_between
@@ -96,8 +96,8 @@ def _another_cut(unit: UnitTrellis, index: int, source: StateKey, target: StateK
     for cut in range(max(low, source[0]), high + 1):
         if cut == target[0] or source[1]:
             continue
-        delta = column.values[target[3]] - entries.amount[cut] - level
-        after = (cut, 0, HOLDS, target[3]), entries.totals(cut)
+        delta = column.values[target[3]] - entries.sums[cut][AMOUNT] - level
+        after = (cut, 0, HOLDS, target[3]), entries.sums[cut]
         cost, kind, _ = edge_between(entries, (source, sums), after, delta, unit.tolerance)
         if kind != "jump" or cost < NOVEL:
             costs.append(cost + lag(entries, cut, column.at))

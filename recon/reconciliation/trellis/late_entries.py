@@ -31,9 +31,12 @@ def place_entry(unit: UnitTrellis, entry: Entry, now: int, told: list[Told], *, 
         add_entry(unit, entry)
         return
     first = unit.columns[0]
+    if entry.stamp_us > first.at:  # as nearly all are
+        add_entry(unit, entry)
+        return
     oldest = first.at - unit.window - (unit.grain if unit.grain > 1 else 0)
     place, last = (entry.stamp_us, entry.number), unit.entries.sort[-1:]
-    if entry.stamp_us > first.at or (entry.stamp_us > oldest and last and last[0] <= place and not unit.breaks):
+    if entry.stamp_us > oldest and last and last[0] <= place and not unit.breaks:
         add_entry(unit, entry)
         return
     for known in reversed(unit.breaks):

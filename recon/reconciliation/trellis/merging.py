@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from recon.ledger.fees.fee_key import RATES
+from recon.reconciliation.trellis.column import AMOUNT, BOOKED, FEE, SLACK, UNKNOWN, UNMODELLED
 from recon.reconciliation.trellis.costs import MAX_UNREPORTED, MERGED
 from recon.reconciliation.trellis.entries import Entry
 from recon.reconciliation.trellis.unit import UnitTrellis
@@ -42,19 +43,19 @@ def _merged(unit: UnitTrellis, first: int, last: int) -> Entry:
     """Return one entry that bears the sums of some."""
     entries = unit.entries
 
-    def total(sums: list[int]) -> int:
-        return sums[last] - sums[first]
+    def total(place: int) -> int:
+        return entries.sums[last][place] - entries.sums[first][place]
 
     newest = entries.items[last - 1]
-    fee = total(entries.fee)
+    fee = total(FEE)
     return Entry(
         newest.stamp_us,
         max(entry.arrived_us for entry in entries.items[first:last]),
         newest.resolution_us,
         newest.number,
         None,
-        total(entries.amount) - fee,
-        slack=total(entries.slack),
-        unmodelled=total(entries.unmodelled) + entries.rates.table.most * total(entries.unknown) // RATES,
-        booked_fee=total(entries.booked) - fee,
+        total(AMOUNT) - fee,
+        slack=total(SLACK),
+        unmodelled=total(UNMODELLED) + entries.rates.table.most * total(UNKNOWN) // RATES,
+        booked_fee=total(BOOKED) - fee,
     )

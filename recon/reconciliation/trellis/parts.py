@@ -178,12 +178,16 @@ class AccountParts:
 
     def schedule(self, unit: UnitTrellis, now: int) -> None:
         """Note when a unit that was just looked at has something to do next."""
-        times = [settles_at(unit), judged_at(unit), unit.wake, next_judgement(unit, now)]
+        times = [settles_at(unit), unit.wake]
+        if unit.odd_tail:
+            times.append(judged_at(unit))
+        if unit.is_odd():
+            times.append(next_judgement(unit, now))
         if unit.queue:
             times.append(unit.queue[0].at + unit.window)
         if unit.columns and (len(unit.columns) > 1 or unit.entries.items):
             times.append(max(unit.columns[-1].at + short_keep(unit), self.keep_until) + 1)
-        if unit.is_asset and self.cash.fills and unit.key in self.odd:
+        if self.cash.fills and unit.is_asset and unit.key in self.odd:
             times.append(self.cash.next_end(self.window))
         later = [at for at in times if at is not None and at > now]
         if unit.redo_from is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recon.ledger.fees.fee_key import RATES, FeeKey
-from recon.reconciliation.trellis.column import PASSED, Column, OddEdge, StateKey
+from recon.reconciliation.trellis.column import AMOUNT, FEE, PASSED, SLACK, TURNOVER, Column, OddEdge, StateKey
 from recon.reconciliation.trellis.costs import CONFIRMED, HOLD, JUMP, LONG_AGO, NEVER, THIRD_SHARE
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.unit import ExactStep, UnitTrellis
@@ -83,7 +83,7 @@ def exact_steps(unit: UnitTrellis) -> list[ExactStep]:
             entry = entries.items[index]
             oldest = min(oldest, entry.stamp_us)
             if entry.turnover and entry.key is not None and not entry.shadow:
-                fee = abs(entries.fee[index + 1] - entries.fee[index])
+                fee = abs(entries.sums[index + 1][FEE] - entries.sums[index][FEE])
                 if fee > 2 * unit.quantum or entries.rates.expected(entry.key, entry.stamp_us) == 0:
                     paid.add((entry.key, bool(fee)))
         if paid:
@@ -142,14 +142,14 @@ def stamps_before_tier(unit: UnitTrellis, key: FeeKey, since: int, *, cheaper: b
 def confirming_steps(unit: UnitTrellis, until: Column) -> int:
     """Count the exact steps over entries from the opening up to a report."""
     count = 0
-    amounts, opened = unit.entries.amount, unit.opened or 0
+    sums, opened = unit.entries.sums, unit.opened or 0
     for column, state in zip(unit.columns, path_of(unit), strict=True):
         if column.at >= until.at:
             break
         source = column.states[state][1]
         if source is None or column.at < opened or not is_exact_step(column, state):
             continue
-        count += amounts[state[0]] != amounts[source[0]]
+        count += sums[state[0]][AMOUNT] != sums[source[0]][AMOUNT]
     return count
 
 
@@ -192,8 +192,9 @@ def _race_from(unit: UnitTrellis, odd: Sequence[OddEdge], first: int) -> int | N
             continue
         total += each.left
         source, target = start.source[0], each.target[0]
-        slack = entries.slack[target] - entries.slack[source]
-        fees = slack + entries.rates.table.most * (entries.turnover[target] - entries.turnover[source]) // RATES
+        before, after = entries.sums[source], entries.sums[target]
+        slack = after[SLACK] - before[SLACK]
+        fees = slack + entries.rates.table.most * (after[TURNOVER] - before[TURNOVER]) // RATES
         beyond_fees = abs(total) <= fees and abs(start.left) > 2 * fees
         closely = abs(total) <= slack + abs(start.left) // THIRD_SHARE and abs(start.left) > 2 * slack
         if index > first and (beyond_fees or closely):

@@ -5,8 +5,8 @@ A report is taken once a window has passed, for its entries have come by then.
 
 from __future__ import annotations
 
-from recon.reconciliation.trellis.column import HOLDS, PASSED, Column, CommittedEdge
-from recon.reconciliation.trellis.column_search import search_column
+from recon.reconciliation.trellis.column import FEE, HOLDS, PASSED, SLACK, Column, CommittedEdge
+from recon.reconciliation.trellis.column_search import search_column, search_newest
 from recon.reconciliation.trellis.commitment import find_opening, freeze, opening_ends
 from recon.reconciliation.trellis.costs import HOLD, MAX_UNREPORTED
 from recon.reconciliation.trellis.entries import Entry
@@ -17,17 +17,20 @@ from recon.reconciliation.trellis.unit import UnitTrellis
 
 def add_entry(unit: UnitTrellis, entry: Entry) -> None:
     """Take an entry that does not sort before what is kept; columns that may hold it are worked out anew."""
-    unit.grain = max(unit.grain, entry.resolution_us)
-    if entry.resolution_us == 0:
+    resolution = entry.resolution_us
+    if resolution > unit.grain:
+        unit.grain = resolution
+    elif resolution == 0:
         unit.blind = True
-    unit.entries.insert(entry)
-    columns = unit.columns
+    entries, columns = unit.entries, unit.columns
+    entries.insert(entry)
     reach = entry.stamp_us - unit.early()
     index = len(columns)
-    while index and columns[index - 1].at >= reach:
-        index -= 1
-    unit.redo(max(index, 1) if unit.is_open else index)
-    if len(unit.entries.items) > MAX_UNREPORTED:
+    if index and columns[-1].at >= reach:
+        while index and columns[index - 1].at >= reach:
+            index -= 1
+        unit.redo(max(index, 1) if unit.is_open else index)
+    if len(entries.items) > MAX_UNREPORTED:
         merge_unreported(unit)
 
 
@@ -53,10 +56,10 @@ def cut_of_newest(unit: UnitTrellis) -> int | None:
     for state, value in column.states.items():
         if value[0] == 0:  # of the likeliest states
             sums = unit.totals(column, state)
-            base = value[4] + sums[1]
-            for cut in reversed(range(state[0], len(entries.amount))):
-                left = report.values[0] - entries.amount[cut] + entries.fee[cut] - base
-                if abs(left) <= entries.slack[cut] - sums[4] + unit.tolerance:
+            base = value[4] + sums[FEE]
+            for cut in reversed(range(state[0], len(entries.net))):
+                left = report.values[0] - entries.net[cut] - base
+                if abs(left) <= entries.sums[cut][SLACK] - sums[SLACK] + unit.tolerance:
                     return cut
     return None
 
@@ -70,7 +73,7 @@ def process(unit: UnitTrellis, now: int, told: list[Told]) -> bool:
         unit.columns.append(Column(report.at, report.seq, report.values))
         if unit.opened is None:
             unit.opened = report.at
-        search_column(unit, len(unit.columns) - 1)
+        search_newest(unit)
         taken += 1
     if taken:
         del queue[:taken]

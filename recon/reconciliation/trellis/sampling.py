@@ -73,7 +73,7 @@ def count_mixing(units: Iterable[UnitTrellis]) -> dict[FeeKey, int]:
         for odd in unit.odd_final:
             if odd.kind in {"other_rate", "tier"}:
                 indices = added(odd.source, odd.target)
-                keys = {entries.items[index].key for index in indices if entries.alternatives[index + 1]}
+                keys = {entries.items[index].key for index in indices if entries.others[index + 1][0]}
                 if len(keys) == 1:
                     (key,) = keys
                     if key is not None:

@@ -138,14 +138,14 @@ def remove_entries(unit: UnitTrellis, gone: list[Entry]) -> None:
     """
     first_out, held = _held_by_first(unit)
     ids = {id(entry) for entry in gone}
-    kept, before = [], 0
+    kept, indices = [], []
     for index, entry in enumerate(unit.entries.items):
         if id(entry) not in ids or first_out <= index < held:
             kept.append(entry)
         else:
-            before += index < first_out
+            indices.append(index)
     unit.entries.replace(kept)
-    unit.shift_states(-before)
+    unit.drop_from_states(indices)
     unit.redo(0)
 
 

@@ -14,7 +14,16 @@ import msgspec
 
 from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.units import UnitKey
-from recon.reconciliation.trellis.column import HOLDS, Column, CommittedEdge, EdgeKind, StateKey, StateValue
+from recon.reconciliation.trellis.column import (
+    AMOUNT,
+    BOOKED,
+    HOLDS,
+    Column,
+    CommittedEdge,
+    EdgeKind,
+    StateKey,
+    StateValue,
+)
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.entries import Entry
 from recon.reconciliation.trellis.learning import ChargedLeg
@@ -87,15 +96,15 @@ def encode_unit(unit: UnitTrellis, due: int | None) -> bytes:
         entries,
         tuple(lists.orders),
         tuple(lists.keys),
-        pack(unit.entries.amount[0]),
-        pack(unit.entries.booked[0]),
+        pack(unit.entries.sums[0][AMOUNT]),
+        pack(unit.entries.sums[0][BOOKED]),
         unit.final,
         _index_of_best(unit),
         unit.opened,
         unit.last_report_at,
         None if unit.last_value is None else pack(unit.last_value),
         unit.gap,
-        tuple((report.at, report.seq, tuple(map(pack, report.values))) for report in unit.queue),
+        tuple((each.at, each.seq, tuple(map(pack, each.values)), each.booked) for each in unit.queue),
         unit.rounding - 1 | unit.blind << 1 | unit.trimmed << 2 | unit.sure << 3,
         pack(unit.tolerance),
         unit.earlier,
@@ -231,7 +240,7 @@ def decode_unit(key: UnitKey, rates: RateView, window: int, data: bytes) -> tupl
     unit.gap, unit.last_report_at = stored.gap, stored.last_report_at
     unit.last_value = None if stored.last_value is None else unpack(stored.last_value)
     unit.wake, unit.redo_from = stored.wake, stored.redo_from
-    unit.queue = [QueuedReport(at, seq, tuple(map(unpack, values))) for at, seq, values in stored.queue]
+    unit.queue = [QueuedReport(at, seq, tuple(map(unpack, values)), booked) for at, seq, values, booked in stored.queue]
     unit.breaks = [
         ToldBreak(each.at, each.seq, unpack(each.amount), each.after, each.after_seq, each.kind, each.open)
         for each in stored.breaks
@@ -247,7 +256,7 @@ def _restore_entries(unit: UnitTrellis, stored: StoredUnit) -> None:
     unit.quantum, unit.rounding = unpack(stored.quantum), 1 + (stored.flags & 1)
     entries = unit.entries
     entries.quantum = unit.quantum * unit.rounding
-    entries.amount[0], entries.booked[0] = unpack(stored.amount), unpack(stored.booked)
+    entries.begin_at(unpack(stored.amount), unpack(stored.booked))
     entries.replace(_restore_entry(each, stored) for each in stored.entries)
 
 
@@ -288,7 +297,7 @@ def _restore_columns(unit: UnitTrellis, stored: StoredUnit) -> None:
 
 
 def _restore_plain(unit: UnitTrellis, column: Column, stored: StoredColumn, before: StateKey) -> None:
-    left, level = unpack(stored.left), column.values[0] - unit.entries.amount[stored.cut]
+    left, level = unpack(stored.left), column.values[0] - unit.entries.sums[stored.cut][AMOUNT]
     column.states[stored.cut, 0, HOLDS, 0] = 0, before, "exact", left, level
     if stored.fee is not None:
         column.committed = CommittedEdge("exact", 0, left, unpack(stored.fee), level)

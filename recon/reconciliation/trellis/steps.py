@@ -133,3 +133,5 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
     #: Sum of the entries that are not in the report, and of the fees booked with them.
     amount_after: Decimal
     booked_fees_after: Decimal
+    #: True if the best path passes the report over: it is judged anew.
+    passed_over: bool = False

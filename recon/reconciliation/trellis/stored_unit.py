@@ -10,7 +10,7 @@ from recon.ledger.fees.fee_key import FeeKey
 from recon.reconciliation.model.step import StepKind
 
 #: Of the stored form; another one is not read.
-VERSION: Final = 2
+VERSION: Final = 3
 #: An amount in units of 1e-18; where it is finer or does not fit 64 bits, in units of 1e-40 as bytes, highest first.
 Amount = int | bytes
 _STORED_UNIT: Final = 10**22
@@ -138,7 +138,7 @@ class StoredUnit(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_de
     last_report_at: int | None = None
     last_value: Amount | None = None
     gap: int = 0
-    queue: tuple[tuple[int, int, tuple[Amount, ...]], ...] = ()
+    queue: tuple[tuple[int, int, tuple[Amount, ...], bool], ...] = ()
     #: Rounding - 1, blind, trimmed, sure.
     flags: int = 0
     tolerance: Amount = 0

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from recon.ledger.fees.fee_key import RATES, FeeKey
-from recon.reconciliation.trellis.column import OddEdge
+from recon.reconciliation.trellis.column import FEE, SLACK, OddEdge
 from recon.reconciliation.trellis.costs import (
     MAX_DECIMALS,
     MAX_PARKED,
@@ -41,8 +41,8 @@ def charged_legs(unit: UnitTrellis, odd: OddEdge) -> list[ChargedLeg]:
 
 def slack_of(unit: UnitTrellis, odd: OddEdge) -> int:
     """Return what rounding may come to on an edge."""
-    slack = unit.entries.slack
-    return sum(slack[index + 1] - slack[index] for index in added(odd.source, odd.target)) + unit.tolerance
+    sums = unit.entries.sums
+    return sum(sums[index + 1][SLACK] - sums[index][SLACK] for index in added(odd.source, odd.target)) + unit.tolerance
 
 
 def edge_id(unit: UnitTrellis, at: int, seq: int) -> Edge:
@@ -66,8 +66,8 @@ def after_seq(unit: UnitTrellis, after: int) -> int:
 
 def parked_edge(unit: UnitTrellis, odd: OddEdge) -> ParkedEdge:
     """Return what is needed to tell or resolve an edge once its column is forgotten."""
-    fee = unit.entries.fee
-    fees = sum(fee[index + 1] - fee[index] for index in added(odd.source, odd.target))
+    sums = unit.entries.sums
+    fees = sum(sums[index + 1][FEE] - sums[index][FEE] for index in added(odd.source, odd.target))
     return ParkedEdge(
         odd.column.at,
         odd.before_at,

@@ -5,6 +5,8 @@ This holds what the unit is made of; `process.py` says what happens to it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -13,18 +15,22 @@ from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.units import UnitKey
 from recon.reconciliation.model.step import StepKind
 from recon.reconciliation.trellis.column import Column, OddEdge, Report, StateKey, Totals
-from recon.reconciliation.trellis.costs import FLOOD, HOLD
+from recon.reconciliation.trellis.costs import HOLD
 from recon.reconciliation.trellis.entries import Entries
 from recon.reconciliation.trellis.learning import ChargedLeg
 from recon.reconciliation.trellis.rate_view import RateView
 
 
-class QueuedReport(NamedTuple):
-    """A report whose window is not over: received at, log position, readings."""
+class QueuedReport(msgspec.Struct, frozen=True, gc=False):
+    """A report whose window is not over: received at, log position, readings.
+
+    `booked` is true if it said just what was booked when it came.
+    """
 
     at: int
     seq: int
     values: tuple[int, ...]
+    booked: bool = False
 
 
 class ToldBreak(msgspec.Struct):
@@ -214,32 +220,44 @@ class UnitTrellis:
         self.entries.rebuild()
         self.redo(0)
 
-    def queue_report(self, report: QueuedReport) -> None:
-        """Have a report wait for its window; in a flood only the last one of each slice of a window is compared."""
-        queue = self.queue
-        if len(queue) >= FLOOD and queue[-1].at * FLOOD // self.window == report.at * FLOOD // self.window:
-            queue.pop()
-        queue.append(report)
-
     def totals(self, column: Column, state: StateKey) -> Totals:
         """Return the sums over the entries that a state has in its report."""
         first_out, later_in = state[0], state[1]
-        return column.sets[first_out, later_in] if later_in else self.entries.totals(first_out)
+        return column.sets[first_out, later_in] if later_in else self.entries.sums[first_out]
 
     def shift_states(self, count: int) -> None:
         """Count the entries of all states from another first entry on: `count` is added."""
-        if not count:
-            return
+        if count:
+            self._renumber(lambda first_out, later_in: (first_out + count, later_in))
+
+    def drop_from_states(self, gone: Iterable[int]) -> None:
+        """Count the entries of all states without some, given by index in order: they are kept no more."""
+        indices = list(gone)
+
+        def without(first_out: int, later_in: int) -> tuple[int, int]:
+            first, bits = first_out - bisect_left(indices, first_out), 0
+            for index in range(first_out, first_out + later_in.bit_length()):
+                place = bisect_left(indices, index)
+                kept = place == len(indices) or indices[place] != index
+                if kept and later_in >> (index - first_out) & 1:
+                    bits |= 1 << (index - place - first)
+            return first, bits
+
+        if indices:
+            self._renumber(without)
+
+    def _renumber(self, number: Callable[[int, int], tuple[int, int]]) -> None:
+        """Give the entries of all states other numbers; states may become the same until they are worked out anew."""
 
         def moved(key: StateKey) -> StateKey:
-            return key[0] + count, key[1], key[2], key[3]
+            return *number(key[0], key[1]), key[2], key[3]
 
         for column in self.columns:
             column.states = {
                 moved(key): (value[0], None if value[1] is None else moved(value[1]), value[2], value[3], value[4])
                 for key, value in column.states.items()
             }
-            column.sets = {(first_out + count, inside): sums for (first_out, inside), sums in column.sets.items()}
+            column.sets = {number(*key): sums for key, sums in column.sets.items()}
         self.odd_final = [odd._replace(source=moved(odd.source), target=moved(odd.target)) for odd in self.odd_final]
         self.tail = [moved(key) for key in self.tail]
         self.odd_tail = [odd._replace(source=moved(odd.source), target=moved(odd.target)) for odd in self.odd_tail]

@@ -9,7 +9,7 @@ from recon.reports.model import Report, boolean, decimal, integer, text, time
 MOVEMENTS: Final = Report(
     name="movements",
     title="Movements: every change of every unit, with its cause",
-    view="recon.entries",
+    view="recon_exact.entries",
     printed=(
         "gateway",
         "account",
@@ -23,7 +23,7 @@ MOVEMENTS: Final = Report(
         "running",
         "order_key",
     ),
-    past="recon.entries_as_of",
+    past="recon_exact.entries_as_of",
     tally="cause",
     without=("edition",),
     columns=(
@@ -59,8 +59,8 @@ MOVEMENTS: Final = Report(
 FILLS: Final = Report(
     name="fills",
     title="Fills: what was booked of each order",
-    view="recon.fills",
-    past="recon.fills_as_of",
+    view="recon_exact.fills",
+    past="recon_exact.fills_as_of",
     tally="side",
     columns=(
         text("gateway"),

@@ -9,7 +9,7 @@ from recon.reports.model import Report, boolean, decimal, integer, text, time
 BREAKS: Final = Report(
     name="breaks",
     title="Breaks: where reported and expected disagree, and what became of it",
-    view="recon.breaks",
+    view="recon_exact.breaks",
     printed=(
         "gateway",
         "account",
@@ -25,7 +25,7 @@ BREAKS: Final = Report(
         "closed_at",
         "id",
     ),
-    past="recon.breaks_as_of",
+    past="recon_exact.breaks_as_of",
     columns=(
         text("gateway"),
         text("account"),

@@ -12,7 +12,8 @@ CLOSE_STATES: Final = ("waiting", "signed", "restated")
 CLOSE: Final = Report(
     name="close",
     title="Closings: each unit of each business day, as it was signed",
-    view="recon.close_lines",
+    view="recon_exact.close_lines",
+    past="recon_exact.close_lines_as_of",
     printed=(
         "business_day",
         "gateway",

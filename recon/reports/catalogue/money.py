@@ -9,7 +9,7 @@ from recon.reports.model import Report, day, decimal, integer, text, time
 FEES: Final = Report(
     name="fees",
     title="Fees: every fee and rebate, with the rate that it comes to",
-    view="recon.fees",
+    view="recon_exact.fees",
     printed=(
         "gateway",
         "account",
@@ -60,7 +60,8 @@ FEES: Final = Report(
 PNL: Final = Report(
     name="pnl",
     title="P&L: what was realised, paid and funded, by symbol and day",
-    view="recon.pnl_daily",
+    view="recon_exact.pnl_daily",
+    past="recon_exact.pnl_daily_as_of",
     printed=(
         "gateway",
         "account",
@@ -74,6 +75,7 @@ PNL: Final = Report(
         "unrealised",
         "unrealised_by",
         "fills",
+        "told_trades",
         "unknown_fills",
     ),
     columns=(
@@ -86,12 +88,17 @@ PNL: Final = Report(
         decimal("fees"),
         decimal("funding"),
         decimal("net"),
-        decimal("unrealised"),
-        text("unrealised_by"),
+        # Of the past no rates are kept.
+        decimal("unrealised", past=False),
+        text("unrealised_by", past=False),
         text("method"),
         integer("fills"),
         integer("unknown_fills"),
         decimal("uncosted"),
+        integer("told_trades"),
+        decimal("held"),
+        text("held_asset"),
+        decimal("cost"),
     ),
     tally="symbol",
     order=("gateway", "account", "symbol", "day", "asset"),

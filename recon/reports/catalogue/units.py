@@ -32,7 +32,7 @@ _JUDGED: Final = (
 POSITIONS: Final = Report(
     name="positions",
     title="Positions: held, reported, and whether the two agree",
-    view="recon.positions",
+    view="recon_exact.positions",
     printed=(
         "gateway",
         "account",
@@ -47,7 +47,7 @@ POSITIONS: Final = Report(
         "open_breaks",
         "observed_at",
     ),
-    past="recon.positions_as_of",
+    past="recon_exact.positions_as_of",
     columns=(
         text("gateway"),
         text("account"),
@@ -69,7 +69,7 @@ POSITIONS: Final = Report(
 BALANCES: Final = Report(
     name="balances",
     title="Balances: held, reported, and whether the two agree",
-    view="recon.balances",
+    view="recon_exact.balances",
     printed=(
         "gateway",
         "account",
@@ -84,7 +84,7 @@ BALANCES: Final = Report(
         "open_breaks",
         "observed_at",
     ),
-    past="recon.balances_as_of",
+    past="recon_exact.balances_as_of",
     columns=(
         text("gateway"),
         text("account"),

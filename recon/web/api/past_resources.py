@@ -1,4 +1,4 @@
-"""What the read API has of a past time: the functions of two times, with the columns that are kept."""
+"""What the read API has of a past time: functions and SQL of two times, with the columns that are kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 
 from recon.errors import ConfigError
 from recon.nearest import listed
+from recon.reads import past_views
 from recon.reads.as_of import ARGUMENTS, KNOWN, NOW, VALID, AsOf, of_texts
 from recon.web.api.resources import RESOURCES, Resource
 from recon.web.api.values import Column, columns_of
@@ -17,15 +18,20 @@ from recon.web.api.values import Column, columns_of
 _BY_NAME: Final = {each.name: each for each in RESOURCES}
 
 
-def _past(name: str, *, lacks: Sequence[str] = (), has: str = "", unfiltered: Sequence[str] = ()) -> Resource:
-    """Return a resource of a past time: without the columns and filters that are not kept, with others in `has`."""
+def _past(
+    name: str, *, sql: str = "", lacks: Sequence[str] = (), has: str = "", unfiltered: Sequence[str] = ()
+) -> Resource:
+    """Return a resource of a past time: without the columns and filters that are not kept, with others in `has`.
+
+    `sql` is what it reads, where schema `recon_exact` has no function of its name.
+    """
     now = _BY_NAME[name]
     kept = {key: column for key, column in now.columns.items() if key not in lacks}
     more: dict[str, Column] = columns_of(has) if has else {}
     return msgspec.structs.replace(
         now,
         summary=f"{now.summary}, as of a past time",
-        source=f"recon.{name}_as_of{ARGUMENTS}",
+        source=f"({sql})" if sql else f"recon_exact.{name}_as_of{ARGUMENTS}",
         columns={**kept, **more},
         filters={key: text for key, text in now.filters.items() if key not in unfiltered},
     )
@@ -51,9 +57,31 @@ PAST: Final = {
             lacks=("in_flight", "rate_usd", "inferred", "agreed_source", "agreed_source_at"),
             has="fills decimal?, explained decimal?, venue_account text?",
         ),
-        _past("coverage", lacks=("recovery",)),
+        _past("coverage", sql=f"SELECT v.* FROM recon.coverage_as_of{ARGUMENTS} AS v", lacks=("recovery",)),  # noqa: S608 - ours
         _past("orders", has="status text?, last_seq int?, updated_at time?, open bool, changed_since bool"),
         _past("fills"),
+        _past("cases", sql=past_views.CASES, lacks=("amount_usd", "severity"), unfiltered=("severity",)),
+        _past("observations", sql=past_views.OBSERVATIONS),
+        _past("source_checks", sql=past_views.SOURCE_CHECKS),
+        _past(
+            "accounts",
+            sql=past_views.ACCOUNTS,
+            lacks=(
+                "last_alive_at", "clock_skew", "since", "open_orders_unaccounted", "unaccounted_orders",
+                "venue_account", "catch_up", "stamp_resolution", "venue_ahead",
+            ),
+            has="from_time time",
+        ),
+        _past(
+            "gateways",
+            sql=past_views.GATEWAYS,
+            lacks=(
+                "session", "connected_at", "projected_seq", "lag_events", "url", "edition", "fold_version", "recorder",
+                "recorder_login", "recorder_since",
+            ),
+        ),
+        _past("events", sql=past_views.EVENTS),
+        _past("alerts", sql=past_views.ALERTS),
     )
 }  # fmt: skip
 
@@ -63,7 +91,7 @@ def resource_of(
 ) -> tuple[Resource, AsOf, list[tuple[str, str]]]:
     """Return the resource of the time that an address asks for, that time, and what else is asked.
 
-    Errors: ConfigError for what is no time of the past, and where the resource is of now alone.
+    Errors: ConfigError for what is no time of the past, and where the resource has none.
     """
     given = list(pairs)
     texts = {name: [value for key, value in given if key == name] for name in (VALID, KNOWN)}
@@ -77,6 +105,7 @@ def resource_of(
         return resource, NOW, others
     if resource.name not in PAST:
         raise ConfigError(
-            f"{resource.name} are kept as they are now alone; {listed(sorted(PAST))} can be of a past time"
+            f"{resource.name} are of past days already, each with the log positions that it was signed at;"
+            f" {listed(sorted(PAST))} can be of a past time"
         )
     return PAST[resource.name], as_of, others

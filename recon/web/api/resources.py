@@ -9,6 +9,7 @@ import msgspec
 
 from recon.reads.filter import VALUES
 from recon.reads.unit_rows import UNITS
+from recon.source_class import INDEPENDENCE
 from recon.web.api.values import Column, columns_of
 
 #: Rows of a page unless asked for otherwise, and most.
@@ -50,7 +51,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(
         name="cases",
         summary="Cases: breaks of one common cause",
-        source="recon.cases",
+        source="recon_exact.cases",
         columns=columns_of("""
             case_id text, gateway text, accounts texts, breaks int, open_breaks int, amount_usd decimal?, cause text,
             state text, opened_at time, severity text?"""),
@@ -66,7 +67,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(
         name="breaks",
         summary="Breaks, in every state of their life",
-        source="recon.breaks",
+        source="recon_exact.breaks",
         columns=columns_of("""
             id text, case_id text, gateway text, account text, unit_kind text, unit text, cause text, certainty text,
             state text, amount decimal, amount_usd decimal?, opened_at time, closed_at time?, after_seq int,
@@ -93,7 +94,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(
         name="observations",
         summary="The history of each unit: its observations as they were judged",
-        source="recon.observations",
+        source="recon_exact.observations",
         columns=columns_of("""
             gateway text, account text, unit_kind text, unit text, seq int, at time, reported decimal,
             expected decimal?, explained decimal, drift decimal?, unexplained decimal?, verdict text, judged_seq int,
@@ -101,6 +102,19 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         key=("gateway", "account", "unit_kind", "unit", "at", "judged_seq"),
         filters={**_PLACE, "unit": "r.unit", "verdict": "r.verdict", "kind": "r.unit_kind", **_times("at")},
         words={"kind": lambda: ("asset", "contract")},
+    ),
+    Resource(
+        name="source_checks",
+        summary="What independent sources said was held, and whether the books of that time agree",
+        source="recon_exact.source_checks",
+        columns=columns_of("""
+            gateway text, account text, unit_kind text, unit text, source text, at time, seq int, number int,
+            recorded_at time, reported decimal, expected decimal?, drift decimal?, verdict text, reason text?,
+            break_id text?, judged_seq int?, told_unit text, absent bool, external_id text"""),
+        key=("gateway", "seq", "number"),
+        # As of the list of `recon sources`: `kind` is who says it.
+        filters={**_PLACE, "unit": "r.unit", "verdict": "r.verdict", "kind": "r.source", **_times("at")},
+        words={"verdict": lambda: ("pending", "agreed", "break", "not_judged"), "kind": lambda: INDEPENDENCE},
     ),
     Resource(
         name="accounts",
@@ -156,7 +170,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(
         name="orders",
         summary="Orders, with their furthest state",
-        source="recon.orders",
+        source="recon_exact.orders",
         columns=columns_of("""
             gateway text, account text, order_key text, client_order_id text?, exchange_order_id text?, symbol text?,
             symbol_coinapi text?, side text?, price decimal?, amount_order decimal?, amount_filled decimal,
@@ -176,7 +190,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(
         name="fills",
         summary="Fills that were booked",
-        source="recon.fills",
+        source="recon_exact.fills",
         columns=columns_of("""
             gateway text, account text, order_key text, ordinal int, symbol text?, side text?, price decimal?,
             price_known bool, amount decimal, cash decimal?, cash_asset text?, filled_at time, seq int, source text"""),
@@ -192,7 +206,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(
         name="alerts",
         summary="Signals: what happened, and whether it was told",
-        source="recon.alerts",
+        source="recon_exact.alerts",
         columns=columns_of("""
             gateway text, id text, kind text, event text, break_id text, case_id text, case_seq int?, seq int?,
             occurred_at time, created_at time, routed_at time?, state text, messages int, channels texts,
@@ -223,7 +237,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     Resource(
         name="close_lines",
         summary="The units of the closings that people signed",
-        source="recon.close_lines",
+        source="recon_exact.close_lines",
         columns=columns_of("""
             gateway text, account text, business_day date, seq int, state text, unit_kind text, unit text,
             opening decimal, movements json, moved decimal, expected decimal?, reported decimal?, reported_at time?,

@@ -12,6 +12,7 @@ from recon.web.screens import (
     alerts,
     alerts_why,
     breaks,
+    bulk_deeds,
     case,
     case_deeds,
     close,
@@ -40,4 +41,4 @@ SCREENS: Final[tuple[Screen, ...]] = (
     rules.SCREEN,
     search.SCREEN,
 )
-DEEDS: Final[tuple[Deed, ...]] = (*case_deeds.DEEDS, *alerts.DEEDS, *close.DEEDS)
+DEEDS: Final[tuple[Deed, ...]] = (*case_deeds.DEEDS, *alerts.DEEDS, *close.DEEDS, *rules.DEEDS, *bulk_deeds.DEEDS)

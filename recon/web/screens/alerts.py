@@ -16,8 +16,8 @@ from recon.display.ages import duration, moment
 from recon.display.figures import amount
 from recon.display.ids import short_id
 from recon.errors import DocumentRefused
-from recon.reads.alert_list import CHANNELS, COLUMNS, MAX_SIGNALS, SIGNALS
-from recon.reads.alert_pending import pending_document
+from recon.reads.alert_list import COLUMNS, MAX_SIGNALS, channels_of, signals_of
+from recon.reads.alert_pending import past_document, pending_document
 from recon.reads.known_names import check_filter
 from recon.reads.query import Query
 from recon.times import parse_time
@@ -66,10 +66,12 @@ def _read(source: Source, asked: Asked) -> View:
     wanted = filter_of(asked.query, FILTERS)
     wanted.check_words()
     check_filter(source, wanted)
-    condition = wanted.condition(COLUMNS, asked.now)
-    query = Query(SIGNALS.format(where=condition.text), {**condition.parameters, "limit": MAX_SIGNALS + 1})
+    as_of = asked.as_of
+    condition = wanted.condition(COLUMNS, as_of.now(asked.now))
+    parameters = {**condition.parameters, **as_of.parameters, "limit": MAX_SIGNALS + 1}
+    query = Query(signals_of(as_of).format(where=condition.text), parameters)
     rows = query.rows(source)
-    pending = pending_document(source)
+    pending = past_document(source, as_of) if as_of.is_past else pending_document(source)
     accounts = _ACCOUNTS.rows(source)
     choices = {
         "gateway": sorted({str(row["gateway"]) for row in accounts}),
@@ -82,7 +84,7 @@ def _read(source: Source, asked: Asked) -> View:
         values={
             "rows": [_signal(row) for row in rows[:MAX_SIGNALS]],
             "more": len(rows) > MAX_SIGNALS,
-            "channels": [_channel(row) for row in CHANNELS.rows(source)],
+            "channels": [_channel(row) for row in channels_of(as_of).rows(source)],
             "held": pending["held"],
             "silences": pending["silences"],
             "unrouted": pending["unrouted"],
@@ -90,6 +92,7 @@ def _read(source: Source, asked: Asked) -> View:
             "silence_of": [(name, asked.query.get(name, "")) for name in SILENCE_OF],
             "asked": " and ".join(wanted.words()),
         },
+        not_kept="what the policy held back, and how often a message was tried. Why a case was told says what it did.",
     )
 
 

@@ -12,11 +12,15 @@ from recon.db.source import Row, Source
 from recon.display.ids import short_id
 from recon.errors import ConfigError
 from recon.reads.alert_why import HEADINGS, WORDS, case_named, why_document
+from recon.reads.past_views import HORIZON
 from recon.reads.query import Query
 from recon.web.addresses import case_address, event_address
 from recon.web.screen import SIGNALS, Asked, NothingThere, Screen, View
 
-_SQL: Final = "SELECT s.* FROM recon.signals AS s WHERE s.gateway = :gateway AND s.case_id = :case_id ORDER BY s.number"
+_SQL: Final = (
+    "SELECT s.* FROM recon_exact.signals AS s\n"
+    "WHERE s.gateway = :gateway AND s.case_id = :case_id{then}\nORDER BY s.number"
+)
 #: How each step is drawn.
 _SHAPES: Final = {
     "sent": "sent",
@@ -48,11 +52,16 @@ def _read(source: Source, asked: Asked) -> View:
         gateway, case_id = case_named(source, start, asked.query.get("gateway"))
     except ConfigError as error:
         raise NothingThere(str(error)) from error
-    document = why_document(source, gateway, case_id, asked.now)
+    past = asked.as_of.is_past
+    document = why_document(source, gateway, case_id, asked.as_of.horizon(asked.now), past=past)
     steps = document["steps"]
     return View(
         title=f"Who was told of case {short_id(case_id)}, and why",
-        sql=Query(_SQL, {"gateway": gateway, "case_id": case_id}).sql(),
+        sql=Query(
+            _SQL.format(then=f" AND s.occurred_at <= {HORIZON}" if past else ""),
+            {"gateway": gateway, "case_id": case_id, **asked.as_of.parameters},
+        ).sql(),
+        not_kept="how often a message had been tried by then, and why in vain.",
         values={
             "gateway": gateway,
             "case_id": case_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -15,12 +16,13 @@ from recon.db.source import Source
 from recon.display.charts.ageing import Bucket, ageing_bars
 from recon.errors import ConfigError
 from recon.nearest import hint
-from recon.reads.breaks import ALL_CASES, OPEN_CASES
+from recon.reads.breaks import ALL_CASES, OPEN_CASES, SHOWN_BREAKS
 from recon.reads.filter import Filter, of_pairs
 from recon.reads.known_names import check_filter
 from recon.reads.query import Query
 from recon.reads.read import Read
 from recon.reconciliation.causes.registry import CAUSES
+from recon.web.case_forms import MOST_TICKED, TICK, shown_of
 from recon.web.case_rows import CaseRow, case_rows, needs_of, of_then, room_of, sums_of
 from recon.web.csv_file import MAX_ROWS
 from recon.web.screen import CASES, Asked, Screen, View
@@ -109,12 +111,17 @@ def _read(source: Source, asked: Asked) -> View:
             "rows": rows,
             "room": room_of(rows),
             "first": first,
-            "money": money,
+            "money": "" if asked.as_of.is_past else money,
             "views": [
                 SavedView(each, f"/breaks?view={name}", name == view, counts[name])
                 for name, (each, _) in VIEWS.items()
                 if name in counts
             ],
+            "ticks": {} if asked.as_of.is_past or asked.why_not else _ticks(source, rows),
+            "tick": TICK,
+            "most_at_once": MOST_TICKED,
+            "here": f"/breaks?{urlencode(asked.query)}" if asked.query else "/breaks",
+            "login": asked.login or "",
             "view": view,
             "view_word": word,
             "filter": filter_of,
@@ -127,7 +134,14 @@ def _read(source: Source, asked: Asked) -> View:
         sql=query.sql(),
         listed=read.query(narrowed, asked.now, limit=MAX_ROWS, as_of=asked.as_of),
         count=needs_of(rows) or None,
+        not_kept="worth, severity, certainty, and who had it. So cases stand in the order of their origin.",
     )
+
+
+def _ticks(source: Source, rows: Sequence[CaseRow]) -> dict[str, str]:
+    """Return what is shown of each case, which goes with a decision on several of them."""
+    found = Query(SHOWN_BREAKS, {"cases": [row.id for row in rows]}).rows(source)
+    return {str(case): shown_of(list(breaks)) for case, breaks in groupby(found, key=lambda row: row["case_id"])}
 
 
 def _page(text: str | None) -> int:
@@ -191,5 +205,4 @@ SCREEN: Final = Screen(
     menu="Breaks",
     key="b",
     changes_with=CASES,
-    of_the_past=True,
 )

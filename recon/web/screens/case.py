@@ -2,60 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
 from markupsafe import Markup
 
 from recon.db.source import Source
 from recon.display.charts.timeline import timeline
-from recon.display.figures import Figure, figure, padded, scale_of
+from recon.display.figures import figure
 from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.reads.case.advice import advices
 from recon.reads.case.around import around, two_messages
 from recon.reads.case.document import items_of, mappings
-from recon.reads.case.evidence import reason_said, said_elsewhere
-from recon.reads.case.model import Case, Leg
+from recon.reads.case.evidence import said_elsewhere
+from recon.reads.case.model import Case
 from recon.reads.case.read import case_of, read_case
 from recon.reads.case.text import amounts_said, case_text, worth_said
 from recon.reads.query import Query
 from recon.reconciliation.causes.registry import CAUSES
-from recon.web.addresses import event_address, unit_address, why_address
+from recon.web.addresses import event_address, why_address
+from recon.web.case_figures import LINES, columns_of, history_of
 from recon.web.case_forms import causes_of, life_of, shown_of, steps_of, waiting_of, who_approves, words_of
-from recon.web.rendering import MAX_ROOM
 from recon.web.screen import CASES, Asked, NothingThere, Screen, View
+from recon.web.screens.case_past import past_view
 
 #: The width of the text as a command prints it, in characters.
 WIDTH: Final = 100
-_SUM: Final = (
-    ("opening", "opening"),
-    ("+ fills", "fills"),
-    ("= expected", "expected"),
-    ("reported", "reported"),
-    ("drift", "drift"),
-    ("explained by entries", "explained"),
-    ("drift, unexplained", "unexplained"),
-)
-_SIGNED: Final = frozenset({"fills", "drift", "explained", "unexplained"})
 _LOG: Final = """
 SELECT h.at, h.gateway, h.seq, h.event, h.state, h.amount, h.reason, h.actor
-FROM recon.breaks AS b
-JOIN recon.break_history AS h ON h.gateway = b.gateway AND h.id = b.id
+FROM recon_exact.breaks AS b
+JOIN recon_exact.break_history AS h ON h.gateway = b.gateway AND h.id = b.id
 WHERE b.case_id = :case
 ORDER BY h.at, h.seq, h.number
 """
-
-
-class Column(msgspec.Struct, frozen=True):
-    """A unit of the case with its figures, one for each line of the sum."""
-
-    unit: str
-    place: str
-    figures: Sequence[Figure]
-    room: int
 
 
 def _read(source: Source, asked: Asked) -> View:
@@ -64,6 +45,8 @@ def _read(source: Source, asked: Asked) -> View:
         selected, _ = case_of(source, which)
     except ConfigError as error:
         raise NothingThere(str(error)) from None
+    if asked.as_of.is_past:
+        return past_view(source, asked, selected[0].gateway, selected[0].case_id)
     case = read_case(source, selected, asked.now)
     rows = [leg.row for leg in case.legs]
     drawn = around(source, case)
@@ -87,11 +70,11 @@ def _read(source: Source, asked: Asked) -> View:
             "worth_said": worth_said(case),
             "timeline": None if drawn is None else Markup(timeline(drawn)),  # noqa: S704 - drawn by recon.display
             "messages": two_messages(source, case),
-            "columns": _columns(case),
-            "lines": [label for label, _ in _SUM],
+            "columns": columns_of(case),
+            "lines": LINES,
             "evidence": _evidence(case),
             "tried": _tried(case),
-            "history": _history(case),
+            "history": history_of(case),
             "text": case_text(case, width=WIDTH),
             "advice": advices(case),
             "steps": steps_of(case) if asked.why_not is None else frozenset(),
@@ -110,30 +93,11 @@ def _read(source: Source, asked: Asked) -> View:
         },
         sql="\n\n".join(
             (
-                Query("SELECT * FROM recon.breaks WHERE case_id = :case", {"case": case.id}).sql(),
+                Query("SELECT * FROM recon_exact.breaks WHERE case_id = :case", {"case": case.id}).sql(),
                 Query(_LOG.strip(), {"case": case.id}).sql(),
             )
         ),
     )
-
-
-def _columns(case: Case) -> list[Column]:
-    """Return a column for each unit that has figures."""
-    found: dict[tuple[object, ...], Leg] = {}
-    for leg in case.legs:
-        if leg.figures.get("reported") is not None:
-            found.setdefault(tuple(leg.row[key] for key in ("gateway", "account", "unit_kind", "unit")), leg)
-    columns = []
-    for leg in found.values():
-        values = [leg.figures[key] for _, key in _SUM]
-        scale = scale_of(values)
-        figures = [
-            padded(value, scale, signed=key in _SIGNED) if key != "unexplained" else figure(value, scale, signed=True)
-            for value, (_, key) in zip(values, _SUM, strict=True)
-        ]
-        place = unit_address(*(str(leg.row[key]) for key in ("gateway", "account", "unit")))
-        columns.append(Column(str(leg.row["unit"]), place, figures, min(scale, MAX_ROOM)))
-    return columns
 
 
 def _evidence(case: Case) -> list[Mapping[str, Any]]:
@@ -161,25 +125,6 @@ def _tried(case: Case) -> list[Mapping[str, Any]]:
                     "cause": str(each["cause"]), "fits": bool(each["fits"]), "why": str(each["why"]),
                 }  # fmt: skip
     return sorted(found.values(), key=lambda each: not each["fits"])
-
-
-def _history(case: Case) -> list[Mapping[str, Any]]:
-    """Return the steps of all breaks, the latest first; what several took at one event is one line."""
-    steps: dict[tuple[object, ...], dict[str, Any]] = {}
-    notes = {leg.row["note"] for leg in case.legs}
-    for leg in case.legs:
-        for step in leg.history:
-            key = (step["gateway"], step["seq"], step["event"], step["reason"])
-            if key in steps:
-                steps[key]["units"] += f", {leg.row['unit']}"
-            else:
-                steps[key] = {
-                    **{name: step[name] for name in ("at", "seq", "event")},
-                    "place": event_address(str(step["gateway"]), int(step["seq"])),
-                    "reason": reason_said(step["reason"], notes),
-                    "units": str(leg.row["unit"]),
-                }
-    return sorted(steps.values(), key=lambda step: (step["at"], step["seq"]), reverse=True)
 
 
 SCREEN: Final = Screen(

@@ -46,6 +46,7 @@ SELECT c.*
 FROM recon.closes AS c
 WHERE c.business_day = CAST(:day AS date)
 ORDER BY c.gateway, c.account, c.seq"""
+_NO_PAST: Final = "a closing is of a past day already, as known at the log positions that it names; choose the day"
 _FIGURES: Final = ("opening", "moved", "expected", "rolled", "drift")
 
 
@@ -252,6 +253,7 @@ SCREEN: Final = Screen(
     template="close.html",
     read=_read,
     takes=(*FILTERS, "show"),
+    no_past=_NO_PAST,
     menu="Close",
     key="d",
 )
@@ -263,6 +265,7 @@ DAY: Final = Screen(
     template="close.html",
     read=_read,
     takes=(*FILTERS, "show"),
+    no_past=_NO_PAST,
     under="close",
 )
 DEEDS: Final = (Deed(name="sign", path="/close/{day}/sign", screen="close-day", do=_sign),)

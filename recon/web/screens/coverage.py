@@ -89,7 +89,7 @@ def _read(source: Source, asked: Asked) -> View:
     now = asked.as_of.horizon(asked.now)
     since = now - SPANS[span]
     if asked.as_of.is_past:
-        found, strips, query = _of_then(source, asked.as_of, gateway=gateway, account=account, since=since, now=now)
+        found, strips, query = read_then(source, asked.as_of, gateway=gateway, account=account, since=since, now=now)
     else:
         found, strips = read_both(source, gateway=gateway, account=account, since=since, now=now)
         query = Query(_SQL, {"now": now, "since": since, "gateway": gateway, "account": account})
@@ -103,6 +103,7 @@ def _read(source: Source, asked: Asked) -> View:
         "account": sorted({each.account for each in known}),
     }
     return View(
+        not_kept="what became of a gap, orders that were not accounted for, the last sign of life and the EMS's clock.",
         sql=query.sql(),
         listed=query,
         values={
@@ -126,10 +127,10 @@ def _read(source: Source, asked: Asked) -> View:
     )
 
 
-def _of_then(
+def read_then(
     source: Source, as_of: AsOf, *, gateway: str | None, account: str | None, since: datetime, now: datetime
 ) -> tuple[Mapping[str, Sequence[Row]], Strips, Query]:
-    """Return the coverage of a past time, its strips and its SQL; each gateway stands for its log."""
+    """Return the coverage from a past time on until another, its strips and its SQL; each gateway is a name alone."""
     then = read_past_coverage(source, as_of, gateway=gateway, account=account, since=since, until=now, every=True)
     names = dict.fromkeys(str(row["gateway"]) for row in then.document["accounts"])
     gateways = [{"name": name, "state": "", "last_event_at": None} for name in names]
@@ -235,7 +236,6 @@ def _key(row: Row) -> tuple[str, str]:
 
 
 SCREEN: Final = Screen(
-    of_the_past=True,
     name="coverage",
     path="/coverage",
     title="Coverage",

@@ -12,10 +12,10 @@ import msgspec
 from recon.db.source import Row, Source, query_rows
 from recon.errors import ConfigError
 from recon.nearest import hint, listed, sentence
+from recon.reads.archived import archived_ends, archived_words
 from recon.reads.event_words import words_of
 from recon.reads.known_names import check_filter, check_kind
-from recon.reads.log_page import BEGINNING, heads, position_at, read_event, read_page
-from recon.reads.query import Query
+from recon.reads.log_page import BEGINNING, event_query, heads, position_at, read_event, read_page
 from recon.times import parse_time
 from recon.web.addresses import event_address, with_query
 from recon.web.filter_fields import Field, fields_of, filter_of
@@ -31,7 +31,7 @@ _KINDS: Final = (
     *("ORDER_EXEC_REPORT_UPDATE", "ORDER_EXEC_REPORT_SNAPSHOT", "BALANCE_UPDATE", "BALANCE_SNAPSHOT"),
     *("POSITION_UPDATE", "POSITION_SNAPSHOT", "SYMBOLS_SNAPSHOT", "SERVER_INFO", "MESSAGE_REJECT", "tick"),
     *("session.opened", "session.closed", "session.failed", "rules", "rules.proposed", "decision", "fact"),
-    *("catch_up.begun", "rest.answer", "catch_up.ended", "event.refused"),
+    *("catch_up.begun", "rest.answer", "catch_up.ended", "venue.answer", "venue.trade", "event.refused"),
 )
 
 
@@ -47,7 +47,7 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 def _read(source: Source, asked: Asked) -> View:
-    known = heads(source)
+    known = heads(source, asked.as_of)
     if not known:
         return View(values={**_EMPTY, "gateways": [], "fields": []}, sql="SELECT * FROM recon.events;")
     gateway = asked.query.get("gateway") or next(iter(known))
@@ -63,11 +63,11 @@ def _read(source: Source, asked: Asked) -> View:
         raise ConfigError(f"a page of the log begins at one place: give {listed(places, 'or')}")
     before, after = _position(asked, "before"), _position(asked, "after")
     if before is None and after is None and wanted.since:
-        at = parse_time(wanted.since[0], asked.now)
+        at = parse_time(wanted.since[0], asked.as_of.now(asked.now))
         if at is None:
             raise ConfigError(f"since={wanted.since[0]} is no time: give one such as 2026-01-05T09:00:00Z, or 5m")
         after = position_at(source, gateway, head, at)
-    page = read_page(source, gateway, head, wanted.given, before=before, after=after)
+    page = read_page(source, gateway, head, wanted.given, before=before, after=after, as_of=asked.as_of)
     here = [("gateway", gateway), *((name, asked.query.get(name)) for name in ("account", "kind"))]
     choices = {
         "account": [str(row["account"]) for row in query_rows(source, _ACCOUNTS, {"gateway": gateway})],
@@ -88,6 +88,7 @@ def _read(source: Source, asked: Asked) -> View:
             "newest": with_query("/log", here),
             "looked": (page.looked_from, page.looked_to),
             "narrowed": bool(wanted.given),
+            "archived": next(iter(archived_words(source, [gateway], page.looked_from)), None),
         },
     )
 
@@ -98,6 +99,7 @@ _EMPTY: Final[Mapping[str, object]] = {
     "head": 0,
     "looked": (0, 0),
     "narrowed": False,
+    "archived": None,
 }
 
 
@@ -128,21 +130,22 @@ def _row(row: Row) -> EventRow:
 
 def _read_event(source: Source, asked: Asked) -> View:
     gateway, text = asked.path["gateway"], asked.path["seq"]
-    known = heads(source)
+    known = heads(source, asked.as_of)
     if gateway not in known:
         raise NothingThere(f"No gateway is named {gateway}. {sentence(gateway, known)}")
     head = known[gateway]
-    row = read_event(source, gateway, int(text)) if text.isdigit() and len(text) < 19 else None
+    row = read_event(source, gateway, int(text), asked.as_of) if text.isdigit() and len(text) < 19 else None
     if row is None:
-        raise NothingThere(f"Gateway {gateway} has no event {text}: its events are 1 to {head:,}.")
+        end = archived_ends(source).get(gateway)
+        if end is not None and text.isdigit() and 0 < int(text) <= end.last_seq:
+            raise NothingThere(f"Event {int(text):,} is not here: {end.words}.")
+        had, were = ("had", "were then") if asked.as_of.is_past else ("has", "are")
+        raise NothingThere(f"Gateway {gateway} {had} no event {text}: its events {were} 1 to {head:,}.")
     seq = int(text)
     payload = str(row["payload"])
     return View(
         title=f"Event {seq:,} of {gateway}",
-        sql=Query(
-            "SELECT e.* FROM recon.events AS e WHERE e.gateway = :gateway AND e.seq = :seq",
-            {"gateway": gateway, "seq": seq},
-        ).sql(),
+        sql=event_query(gateway, seq, asked.as_of).sql(),
         values={
             "event": row,
             "seq": seq,

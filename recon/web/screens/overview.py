@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import msgspec
-
 from recon.db.source import Source
 from recon.display.words import counted
 from recon.display.worth import worth
@@ -15,12 +13,14 @@ from recon.reads.breaks import OPEN_CASES
 from recon.reads.case.evidence import reason_said
 from recon.reads.currency import read_stale
 from recon.reads.filter import Filter
-from recon.reads.needs import Need, read_needs
+from recon.reads.needs import read_needs
 from recon.reads.query import Query
 from recon.reads.standing import Standing, read_standing
-from recon.web.addresses import case_address, event_address, with_query
+from recon.web.addresses import case_address, event_address
+from recon.web.need_lines import line_of, verdicts_of, working
 from recon.web.screen import BOOKS, Asked, Screen, View
 from recon.web.screens.coverage import GatewayCoverage, groups_of, read_both, start_of
+from recon.web.screens.overview_past import past_view
 
 #: Steps of breaks that are listed, and how far back the strips of coverage go.
 STEPS: Final = 8
@@ -31,45 +31,21 @@ MOST: Final = 30
 _STEPS: Final = """
 SELECT h.at, h.gateway, h.seq, h.event, h.reason, b.account, b.case_id,
        string_agg(DISTINCT b.unit, ', ') AS units, min(h.cause) AS cause, min(b.note) AS note
-FROM recon.break_history AS h
-JOIN recon.breaks AS b ON b.gateway = h.gateway AND b.id = h.id
+FROM recon_exact.break_history AS h
+JOIN recon_exact.breaks AS b ON b.gateway = h.gateway AND b.id = h.id
 GROUP BY h.at, h.gateway, h.seq, h.event, h.reason, b.account, b.case_id
 ORDER BY h.at DESC, h.gateway, h.seq DESC
 LIMIT :most
 """
-#: The shape and the word of each need, what its button says, and the screen that it leads to.
-_KINDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
-    "stale": ("st-stale", "stale", "Coverage", "/coverage"),
-    "to approve": ("st-wait", "approve", "Review", "/rules"),
-    "take up": ("st-break", "take up", "Take up", "/breaks"),
-    "not covered": ("st-gap", "not covered", "Open", "/coverage"),
-    "set up": ("st-setup", "set up", "Show lines", "/units"),
-    "look at": ("st-stale", "look at", "Open", "/log"),
-}
-#: Verdicts in the order of the panel.
-_VERDICTS: Final = ("break", "pending", "stale", "agreed", "unmodelled", "unobserved")
-
-
-class Line(msgspec.Struct, frozen=True):
-    """One thing that needs somebody, or that somebody works on."""
-
-    key: str
-    word: str
-    shape: str
-    what: str
-    note: str
-    worth: str
-    since: datetime | None
-    button: str
-    address: str
-    command: str
 
 
 def _read(source: Source, asked: Asked) -> View:
+    if asked.as_of.is_past:
+        return past_view(source, asked)
     stale = read_stale(source, ())
     needs = read_needs(source, asked.now, stale)
     standing = read_standing(source, asked.now)
-    lines = [_line(each) for each in needs.needs]
+    lines = [line_of(each) for each in needs.needs]
     groups, start = _coverage(source, asked.now)
     return View(
         values={
@@ -77,14 +53,10 @@ def _read(source: Source, asked: Asked) -> View:
             # One filled button a screen: on the first that waits for a second person.
             "main": next((each.key for each in lines if each.word == "approve"), ""),
             "needs_said": f"{counted(len(lines), 'thing')}, most urgent first",
-            "work": [_working(each) for each in needs.in_work[:MOST]],
+            "work": [working(each) for each in needs.in_work[:MOST]],
             "work_said": counted(len(needs.in_work), "case"),
             "steps": [_step(row) for row in Query(_STEPS, {"most": STEPS}).rows(source)],
-            "verdicts": [
-                (verdict, standing.units.get(verdict, 0))
-                for verdict in _VERDICTS
-                if verdict in {"break", "agreed"} or standing.units.get(verdict, 0)
-            ],
+            "verdicts": verdicts_of(standing.units),
             "units_said": counted(sum(standing.units.values()), "unit"),
             "open_said": _open(standing),
             "standing": standing,
@@ -103,39 +75,6 @@ def _read(source: Source, asked: Asked) -> View:
         ),
         count=len(lines) or None,
     )
-
-
-def _line(need: Need) -> Line:
-    shape, word, button, screen = _KINDS[need.kind]
-    address = screen if need.case_id is None else case_address(need.case_id)
-    if need.case_id is not None and need.kind == "take up":
-        address += "#assign"
-    elif need.kind == "set up":
-        address = with_query(screen, [("gateway", need.gateway), ("verdict", "unmodelled,unobserved")])
-    elif need.gateway and screen in {"/log", "/coverage"}:
-        address = with_query(screen, [("gateway", need.gateway)])
-    return Line(
-        key=f"{need.kind}/{need.what}",
-        word=word,
-        shape=shape,
-        what=need.what,
-        note=need.note,
-        worth=worth(need.usd) if need.priced else "",
-        since=need.since,
-        button=button,
-        address=address,
-        command=need.command if need.case_id is None else "",
-    )
-
-
-def _working(need: Need) -> Line:
-    return msgspec.structs.replace(
-        _line(need), word=need.note or "in work", shape="st-work", note="", button="Open", address=_case(need)
-    )
-
-
-def _case(need: Need) -> str:
-    return "/breaks" if need.case_id is None else case_address(need.case_id)
 
 
 def _step(row: Mapping[str, Any]) -> Mapping[str, Any]:

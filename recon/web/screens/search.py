@@ -14,6 +14,8 @@ from recon.web.screen import Asked, Screen, View
 
 #: What is looked for, in words.
 LOOKED_FOR: Final = "accounts, units, orders, cases, breaks, digests of proposals, signals, and events by their number"
+#: The same of a past time.
+PAST: Final = "accounts, units, orders, cases, breaks, signals, and events by their number"
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -28,11 +30,12 @@ class Found(msgspec.Struct, frozen=True):
 
 def _read(source: Source, asked: Asked) -> View:
     text = asked.query.get("q", "").strip()
-    hits = [_found(hit) for hit in search(source, text)]
+    hits = [_found(hit) for hit in search(source, text, asked.as_of)]
     return View(
         title=f"Search: {text}" if text else "Search",
-        sql="\n\n".join(query.sql() for query in queries(text)) if text else "",
-        values={"q": text, "hits": hits, "most": MAX_HITS, "looked_for": LOOKED_FOR},
+        sql="\n\n".join(query.sql() for query in queries(text, asked.as_of)) if text else "",
+        values={"q": text, "hits": hits, "most": MAX_HITS, "looked_for": PAST if asked.as_of.is_past else LOOKED_FOR},
+        not_kept="digests of proposals, and the venues' names of accounts. They are not looked for here.",
     )
 
 

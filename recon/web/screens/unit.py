@@ -20,7 +20,7 @@ from recon.nearest import listed, sentence
 from recon.reads.query import Query
 from recon.reads.source_words import source_words
 from recon.reads.unit_history import UnitHistory, find_units, read_history, window_of
-from recon.reads.unit_rows import UNITS
+from recon.reads.unit_rows import units_of
 from recon.reads.unit_sources import read_sources
 from recon.times import microseconds, parse_time
 from recon.web.addresses import case_address, event_address, unit_address, with_query
@@ -40,7 +40,7 @@ SPANS: Final = {
 KINDS: Final = ("asset", "contract")
 #: Most observations in the table; the chart has all.
 LISTED: Final = 60
-_NAMES: Final = f"SELECT u.account || '/' || u.unit AS place FROM ({UNITS}\n) AS u WHERE u.gateway = :gateway"  # noqa: S608
+_NAMES: Final = "SELECT u.account || '/' || u.unit AS place FROM ({units}\n) AS u WHERE u.gateway = :gateway"
 
 
 class SpanLink(msgspec.Struct, frozen=True):
@@ -49,6 +49,18 @@ class SpanLink(msgspec.Struct, frozen=True):
     name: str
     address: str
     here: bool
+
+
+class EntryRow(msgspec.Struct, frozen=True):
+    """An entry of the books as a row."""
+
+    number: int
+    at: datetime
+    seq: int
+    address: str
+    cause: str
+    amount: Figure
+    running: Figure
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -67,15 +79,18 @@ class Observed(msgspec.Struct, frozen=True):
 def _read(source: Source, asked: Asked) -> View:
     unit = _unit_at(source, asked)
     span = _span(asked.query.get("span"))
-    until = _until(asked)
-    history = read_history(source, unit, until - SPANS[span], until, asked.now)
+    now, past = asked.as_of.horizon(asked.now), asked.as_of.is_past
+    until = _until(asked, now)
+    history = read_history(source, unit, until - SPANS[span], until, now, asked.as_of)
     gateway, account, code = (str(unit[name]) for name in ("gateway", "account", "unit"))
     here = unit_address(gateway, account, code)
     scale = _scale(history)
     rows = [_observed(gateway, row, scale) for row in reversed(history.observations[-LISTED:])]
+    entries = [_entry(gateway, row) for row in history.entries]
     return View(
         title=f"{code}, {account}",
         sql=history.query.sql(),
+        not_kept="rates, so worth and tolerances in USD; what was in flight; how sure a cause was; who had a break.",
         values={
             "unit": unit,
             "chart": Markup(drift_chart(_drift(history))),  # noqa: S704 - the chart escapes its texts
@@ -84,19 +99,21 @@ def _read(source: Source, asked: Asked) -> View:
             "within": _is_within(unit, history),
             "spans": [SpanLink(name, _at(here, name, asked.query.get("until")), name == span) for name in SPANS],
             "earlier": _at(here, span, _iso(until - SPANS[span])),
-            "later": None if until >= asked.now else _at(here, span, _iso(until + SPANS[span])),
+            "later": None if until >= now else _at(here, span, _iso(until + SPANS[span])),
             "rows": rows,
             "total": len(history.observations),
             "more": history.more,
             "rooms": {name: room_of([getattr(row, name) for row in rows]) for name in _FIGURES},
+            "entry_rooms": {name: room_of([getattr(row, name) for row in entries]) for name in ("amount", "running")},
             "lines": _arithmetic(unit),
             "drift_usd": _worth(unit),
-            "breaks": [_break(row, scale) for row in history.breaks],
+            "breaks": [_break(row, scale, past=past) for row in history.breaks],
+            "entries": entries,
             "open_breaks": sum(row["closed_at"] is None for row in history.breaks),
             "window": duration(window_of(history.rules)),
             "fees": "by schedule" if history.rules.fees else "learned from each fill",
             "ends_at": history.ends_at,
-            "sources": [(str(row["source"]), source_words(row)) for row in read_sources(source, unit)],
+            "sources": [(str(row["source"]), source_words(row)) for row in read_sources(source, unit, asked.as_of)],
             "units_address": with_query("/units", [("gateway", gateway), ("account", account)]),
             "seen_address": None if unit["cut_seq"] is None else event_address(gateway, _int(unit["cut_seq"])),
         },
@@ -108,16 +125,20 @@ _FIGURES: Final = ("reported", "expected", "drift", "unexplained")
 
 def _unit_at(source: Source, asked: Asked) -> Row:
     gateway, place = asked.path["gateway"], asked.path["place"]
-    found = find_units(source, gateway, place)
+    found = find_units(source, gateway, place, asked.as_of)
     kind = asked.query.get("kind")
     if kind not in {None, *KINDS}:
         raise ConfigError(f"there is no kind of unit {kind!r}; it is {listed(KINDS, 'or')}")
     fitting = [row for row in found if kind in {None, row["unit_kind"]}]
     if fitting:
         return fitting[0]
-    known = [str(row["place"]) for row in Query(_NAMES, {"gateway": gateway}).rows(source)]
+    names = _NAMES.format(units=units_of(asked.as_of))
+    known = [str(row["place"]) for row in Query(names, {"gateway": gateway, **asked.as_of.parameters}).rows(source)]
+    then = " was known then" if asked.as_of.is_past else ""
     raise NothingThere(
-        f"No unit is at {gateway}/{place}. {sentence(place, known)}" if known else (f"Gateway {gateway} has no units.")
+        f"No unit{then} is at {gateway}/{place}. {sentence(place, known)}"
+        if known
+        else f"No unit of gateway {gateway}{then or ' is known'}."
     )
 
 
@@ -127,14 +148,14 @@ def _span(text: str | None) -> str:
     raise ConfigError(f"a chart has no length {text!r}; it has {', '.join(SPANS)}")
 
 
-def _until(asked: Asked) -> datetime:
+def _until(asked: Asked, now: datetime) -> datetime:
     text = asked.query.get("until")
     if not text:
-        return asked.now
-    at = parse_time(text, asked.now)
+        return now
+    at = parse_time(text, now)
     if at is None:
         raise ConfigError(f"until={text} is no time: give one such as 2026-01-05T09:00:00Z")
-    return min(at, asked.now)
+    return min(at, now)
 
 
 def _at(here: str, span: str, until: str | None) -> str:
@@ -251,13 +272,28 @@ def _arithmetic(unit: Row) -> list[tuple[str, Figure, bool]]:
     return [(word, padded(values[name], scale, signed=signed), total) for word, name, signed, total in shown]
 
 
-def _break(row: Row, scale: int) -> dict[str, object]:
+def _entry(gateway: str, row: Row) -> EntryRow:
+    amount, running = _decimal(row["amount"]), _decimal(row["running"])
+    seq = _int(row["seq"])
+    return EntryRow(
+        number=_int(row["entry_no"]),
+        at=_time(row["occurred_at"]),
+        seq=seq,
+        address=event_address(gateway, seq),
+        cause=str(row["cause"]),
+        amount=figure(amount, signed=True),
+        running=figure(running),
+    )
+
+
+def _break(row: Row, scale: int, *, past: bool) -> dict[str, object]:
+    who = row["assignee"] or "nobody assigned"
     return {
         "state": row["state"],
         "amount": figure(_decimal(row["amount"]), scale, signed=True).text,
         "cause": row["cause"],
-        "certainty": row["certainty"],
-        "who": row["assignee"] or "nobody assigned",
+        "certainty": "" if past else f", {row['certainty']}",
+        "who": "" if past else f"{who}, ",
         "since": row["origin_at"],
         "closed_at": row["closed_at"],
         "address": case_address(str(row["case_id"])),

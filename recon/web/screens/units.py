@@ -94,6 +94,7 @@ def _read(source: Source, asked: Asked) -> View:
     # Advice about a unit names other units of its account: a list without them would be wrong.
     whole = not wanted.unit and not wanted.verdict and not asked.as_of.is_past
     return View(
+        not_kept="rates, so worth too, and what was in flight.",
         sql=query.sql(),
         listed=Query(query.text, {**query.parameters, "limit": csv_file.MAX_ROWS}),
         values={
@@ -192,5 +193,4 @@ SCREEN: Final = Screen(
     menu="Units",
     key="u",
     changes_with=BOOKS,
-    of_the_past=True,
 )

@@ -101,7 +101,11 @@
         if (!old) { added += 1; continue; }
         if (plain(old) === plain(row) || old.contains(document.activeElement) && document.activeElement !== old) continue;
         const fresh = document.importNode(row, true);
-        if (old.getAttribute("aria-selected") === "true") fresh.setAttribute("aria-selected", "true");
+        if (old.getAttribute("aria-selected") === "true") {
+          fresh.setAttribute("aria-selected", "true");
+          const box = fresh.querySelector('input[form="bulk"]');
+          if (box) box.checked = true;
+        }
         const focused = document.activeElement === old;
         old.replaceWith(fresh);
         if (focused) fresh.focus({ preventScroll: true });
@@ -173,11 +177,28 @@
       if (box) { box.checked = on; }
     }
     from = row;
+    tellSelected();
   };
+
+  // Several cases are decided in one form; it is there while some are selected.
+  const tellSelected = () => {
+    const bulk = document.getElementById("bulk");
+    if (!bulk) return;
+    const many = document.querySelectorAll('input[form="bulk"]:checked').length;
+    bulk.classList.toggle("on", many > 0);
+    document.getElementById("bulk-count").textContent = `${many} selected`;
+  };
+  document.addEventListener("change", (event) => {
+    const box = event.target.closest('input[form="bulk"]');
+    if (!box) return;
+    box.closest("[data-row]").setAttribute("aria-selected", String(box.checked));
+    tellSelected();
+  });
 
   const openForm = (name) => {
     const row = current();
-    const form = document.querySelector(`[data-form="${name}"]`);
+    const bulk = document.querySelector('[data-row][aria-selected="true"]') && document.querySelector(`[data-bulk="${CSS.escape(name)}"]`);
+    const form = bulk || document.querySelector(`[data-form="${CSS.escape(name)}"]`);
     if (!form) {
       // On a list the key opens the case of the row, at its form.
       const link = row && row.querySelector("a[href^='/cases/']");
@@ -193,9 +214,21 @@
   const leave = () => {
     const open = document.querySelector("dialog[open]");
     if (open) { open.close(); return; }
-    for (const each of document.querySelectorAll("details.pop[open], details[data-form][open]")) each.open = false;
+    for (const each of document.querySelectorAll("details.pop[open], details[data-form][open], details[data-bulk][open]")) each.open = false;
     for (const each of document.querySelectorAll('[data-row][aria-selected="true"]')) select(each, false);
     if (document.activeElement) document.activeElement.blur();
+  };
+
+  const isChanged = (field) => (field.type === "checkbox" ? field.checked !== field.defaultChecked
+    : field.options ? [...field.options].some((each) => each.selected !== each.defaultSelected) && field.selectedIndex > 0
+      : "defaultValue" in field && field.type !== "hidden" && field.value !== field.defaultValue);
+
+  const undo = () => {
+    const typed = [...document.querySelectorAll('main form[method="post"]')].filter((form) => [...form.elements].some(isChanged));
+    const selected = document.querySelector('[data-row][aria-selected="true"]');
+    if (!typed.length && !selected) { byTarget("undo")?.click(); return; }
+    for (const form of typed) form.reset();
+    leave();
   };
 
   const act = {
@@ -217,14 +250,17 @@
     form: openForm,
     view: (target) => { document.querySelectorAll(".views a")[Number(target) - 1]?.click(); },
     copy: () => { navigator.clipboard?.writeText(location.href); },
+    undo,
     leave,
   };
 
   document.addEventListener("keydown", (event) => {
     const field = event.target.closest && event.target.closest("input, textarea, select");
+    // A tick of a list is no text: keys go on working.
+    const typing = field && field.getAttribute("form") !== "bulk";
     if (event.key === "Escape") { leave(); return; }
-    if (event.key === "Enter" && event.ctrlKey && field && field.form) { field.form.requestSubmit(); return; }
-    if (field || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Enter" && event.ctrlKey && field && field.form) { field.form.requestSubmit(field.closest("[data-bulk]")?.querySelector("button")); return; }
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     // A button or a link that has the focus keeps its own Enter.
     if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
     const name = event.key.length === 1 && event.shiftKey && event.key.toLowerCase() === "x" ? "x" : event.key;
@@ -304,5 +340,6 @@
     if (event.key === "Enter") { event.preventDefault(); saveView(); }
   });
   showSaved();
+  addEventListener("hashchange", () => openForm(location.hash.slice(1)));
   if (location.hash.length > 1) openForm(location.hash.slice(1));
 })();

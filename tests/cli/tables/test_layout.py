@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from recon.cli.break_list import BREAKS, CASES, cases_screen
 from recon.cli.close_screen import FIGURES as CLOSE_FIGURES
 from recon.cli.close_screen import LINES, SIGNED
-from recon.cli.commands import entries, events, facts, fees, fills, findings, firm, orders, rules
+from recon.cli.commands import entries, events, facts, fees, fills, findings, firm, orders, rules, venues
 from recon.cli.coverage_screen import GAPS, QUESTIONS, STRETCHES
 from recon.cli.output import Column, Row
+from recon.cli.result_output import table_of
 from recon.cli.tables.cells import FIGURES, cells_of, kind_of
 from recon.cli.tables.layout import table_lines
 from recon.cli.tables.look import Look
@@ -48,6 +49,7 @@ TABLES: dict[str, tuple[Sequence[Column], Sequence[Sequence[str]], Sequence[str]
     "firm positions": (firm.POSITIONS, (), ()),
     "fees": (fees.RATES, (), ("account", "gateway")),
     "facts": (facts.WAITING, (), ()),
+    "venues": (venues.LISTING.columns, (), ()),
     "rules": (rules._RULES, (), ()),
     "events": (events.EVENTS, (), ()),
     "refused": (events.REFUSED, (), ()),
@@ -151,6 +153,30 @@ def test_columns_give_way_by_rank_and_all_of_one_rank_at_once() -> None:
     shown = {width: table_lines(table, look(width), Choice())[0].split() for width in (110, 100, 60)}
     assert shown == {110: ["a", "b", "c", "d", "e"], 100: ["a", "c", "e"], 60: ["a", "e"]}
     assert table_lines(table, look(60), Choice(columns=("d", "a")))[0].split() == ["d", "a"]
+
+
+def test_what_finds_no_room_is_named_where_a_figure_is_among_it() -> None:
+    columns = [Column("a"), Column("b", rank=2), Column("held", rank=1)]
+    row: Row = {"a": "a" * 40, "b": "b" * 40, "held": Decimal("123456789012345678901234567890.5")}
+    table = Table(columns=columns, rows=[row])
+    assert table_lines(table, look(200), Choice())[1:] == [table_lines(table, look(200), Choice())[1]]
+    assert len(table_lines(table, look(100), Choice())) == 2, "a text may give way in silence"
+    assert table_lines(table, look(60), Choice())[-1] == "no room for b, held"
+
+
+def test_amounts_of_an_unknown_query_and_what_they_are_of_never_give_way() -> None:
+    row: dict[str, object] = {
+        "gateway": "g" * 9,
+        "cause": "c" * 50,
+        "unit": "ETH",
+        "amount": Decimal("-600.008"),
+        "state": "s" * 40,
+    }
+    lines = table_lines(table_of(list(row), [row]), look(60), Choice())
+    assert lines[0].split() == ["gateway", "unit", "amount"]
+    assert lines[-1] == "no room for cause, state"
+    narrow = table_lines(table_of(list(row), [row | {"gateway": "g" * 50}]), look(60), Choice())
+    assert [line.split()[0] for line in narrow] == list(row), "a block for each record"
 
 
 def test_where_nothing_fits_each_record_is_a_block() -> None:

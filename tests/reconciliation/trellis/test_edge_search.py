@@ -12,7 +12,7 @@ from recon.ledger.fees.rate_table import Evidence, RateTable
 from recon.ledger.rules import FeeRule
 from recon.ledger.units import UnitKey
 from recon.reconciliation.trellis.amounts import ONE
-from recon.reconciliation.trellis.column import HOLDS, PASSED, Column, StateKey, StateValue
+from recon.reconciliation.trellis.column import FEE, HOLDS, PASSED, Column, StateKey, StateValue
 from recon.reconciliation.trellis.costs import HOLD, JUMP, OPENING_JUMP
 from recon.reconciliation.trellis.cuts import wide_sets
 from recon.reconciliation.trellis.edge_search import EdgeSearch
@@ -94,8 +94,8 @@ def _explaining_every_edge(unit: UnitTrellis, cut: int, later_in: int, base: int
 def _explained(unit: UnitTrellis) -> list[int]:
     """Return amounts that something explains: no fee, other rates of a fill, the tier that came later."""
     entries = unit.entries
-    alternatives = [-amount for others in entries.alternatives for amount, _ in others]
-    return [entries.fee[-1], entries.fee[1], *alternatives, -sum(entries.later)]
+    alternatives = [-amount for others, _ in entries.others for amount, _ in others]
+    return [entries.sums[-1][FEE], entries.sums[1][FEE], *alternatives, -sum(later for _, later in entries.others)]
 
 
 @settings(max_examples=600, deadline=None)
@@ -116,7 +116,7 @@ def test_the_cheapest_edge_is_that_of_all(
     for count, cost, hundredths, passed in sources:
         first = min(count, last)
         key = first, 0, PASSED if passed else HOLDS, 0
-        before.states[key] = cost, None, "exact", 0, hundredths * CENT // 100 - entries.fee[first]
+        before.states[key] = cost, None, "exact", 0, hundredths * CENT // 100 - entries.sums[first][FEE]
     for first, inside, cost, totals in wide_sets(entries, 0, last):
         column.sets[first, inside] = before.sets[first, inside] = totals
         before.states[first, inside, HOLDS, 0] = cost, None, "exact", 0, -totals[1]

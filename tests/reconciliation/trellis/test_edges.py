@@ -45,7 +45,7 @@ def _fill(number: int, cash: int, key: FeeKey | None = KEY, **more: int) -> Entr
 def _edge(entries: Entries, delta: int, tolerance: int = 0, cut: int | None = None) -> Edge:
     last = len(entries.items) if cut is None else cut
     before, after = (0, 0, HOLDS, 0), (last, 0, HOLDS, 0)
-    return edge_between(entries, (before, entries.totals(0)), (after, entries.totals(last)), delta, tolerance)
+    return edge_between(entries, (before, entries.sums[0]), (after, entries.sums[last]), delta, tolerance)
 
 
 def test_nothing_costs_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from decimal import Decimal
 
 from hypothesis import given
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.rules import FeeRule
+from recon.ledger.units import UnitKey
 from recon.reconciliation.trellis.amounts import ONE
 from recon.reconciliation.trellis.entries import Entries, Entry
 from recon.reconciliation.trellis.rate_view import RateView
+from tests.reconciliation.trellis.desk import Desk
+from tests.reconciliation.trellis.synthetic_day import BASE
 
 WINDOW = 1_000_000
 KEYS = (FeeKey("quote", -1, "post_only", "any"), FeeKey("base", 1, "immediate", "any"), None)
@@ -36,6 +40,10 @@ def _entries(*, told: bool) -> Entries:
     return entries
 
 
+def _totals(entries: Entries) -> list[Sized]:
+    return [entries.stamp, entries.sums, entries.net, entries.limit, entries.others]
+
+
 def _lists(entries: Entries) -> list[object]:
     return [getattr(entries, name) for name in Entries.__slots__ if name not in {"items", "rates", "window"}]
 
@@ -54,7 +62,7 @@ def test_entries_that_come_late_leave_the_totals_of_those_that_came_in_order(
         assert each_alone.items[index] is entry
     at_once.replace(made)
     assert _lists(each_alone) == _lists(at_once)
-    assert all(len(total) == len(made) + 1 for total in each_alone._lists())
+    assert all(len(total) == len(made) + 1 for total in _totals(each_alone))
 
     if made:
         each_alone.book(made[forgotten % len(made)], 9)
@@ -66,3 +74,23 @@ def test_entries_that_come_late_leave_the_totals_of_those_that_came_in_order(
         entries.forget(count)
     each_alone.rebuild()
     assert _lists(each_alone) == _lists(at_once)
+
+
+def test_fees_assumed_in_an_asset_end_at_once_when_fills_move_it() -> None:
+    coin: UnitKey = ("desk", "asset", "BNB")
+    desk = Desk()
+    for second in range(40):
+        if second == 10:
+            desk.leg(9.5, coin, "-1", arrived=10)
+        desk.report(second, coin, "100" if second < 10 else "99", price="500")
+        if second > 12:
+            desk.fill(second + 0.2, "0.1", "-3000", f"o{second}")
+    desk.report(41, BASE, "4")
+    desk.advance(41.5)
+    before = desk.trellis.figures(coin)
+    desk.leg(41.6, coin, "5", order="own", role="base")
+    desk.advance(42.1)  # the report of another asset is due then, and none of this one
+    after = desk.trellis.figures(coin)
+    assert before is not None
+    assert after is not None
+    assert (after.seq, after.value, after.amount_after) == (before.seq, before.value, Decimal(5))

@@ -11,7 +11,7 @@ from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.rules import FeeRule
 from recon.reconciliation.trellis.amounts import ONE
-from recon.reconciliation.trellis.column import HOLDS, Column
+from recon.reconciliation.trellis.column import AMOUNT, FEE, HOLDS, Column
 from recon.reconciliation.trellis.column_search import _full_search, take_quick_path
 from recon.reconciliation.trellis.entries import Entry
 from recon.reconciliation.trellis.process import add_entry
@@ -60,10 +60,10 @@ def test_the_quick_path_takes_the_cheapest_state_of_the_full_search(
     count = len(unit.entries.items)
     first = min(first, count)
     second = min(max(first, second), count)
-    sums = unit.entries
-    before = Column(START + WINDOW, 1, (sums.amount[first],))
+    entries_of = unit.entries
+    before = Column(START + WINDOW, 1, (entries_of.sums[first][AMOUNT],))
     before.states = {(first, 0, HOLDS, 0): (0, None, "opening", 0, 0)}
-    exact = sums.amount[second] - sums.fee[second] + sums.fee[first]
+    exact = entries_of.net[second] + entries_of.sums[first][FEE]
     column = Column(START + 2 * WINDOW, 2, tuple(exact + rest for rest in rests))
     unit.columns = [before, column]
     if not take_quick_path(unit, 1):

@@ -40,6 +40,7 @@ DAYS = {
     "seconds": Habits(seconds=40, resolution_us=SECOND, losses=(Loss(QUOTE, 20 * SECOND, Decimal(500)),)),
     "no stamps": Habits(seconds=40, resolution_us=0),
     "new tier": Habits(seconds=70, tier_at=30 * SECOND),
+    "busy": Habits(seconds=14, fills_per_second=10, losses=(Loss(BASE, 9 * SECOND, Decimal("0.37")),), latest=60_000),
     "late fill": Habits(seconds=60, late_fill=(8, 40 * SECOND), fills_per_second=0.5),
 }
 

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, text
 from recon.exact import EXACT
 from recon.reports.catalogue import REPORTS
 from recon.reports.values import text_of
-from tests.cli.conftest import Recon
+from tests.support.command_line import Recon
+from tests.support.html_read_back import html_sums
 from tests.support.read_back import READERS, Texts, sums
 
 
@@ -30,8 +31,14 @@ def written_in_every_format(recon: Recon, engine: Engine, kind: str, place: Path
                 wrong = [(one, other) for one, other in zip(found, expected, strict=True) if not same(one, other, kind)]
                 assert not wrong, (read.__name__, wrong[0])
                 assert sums(found, REPORTS[kind]) == sums(expected, REPORTS[kind])
+        page = place / f"{kind}.html"
+        result = recon("report", kind, "-o", str(page))
+        assert result.status == 0, result.err
+        shown, printed = html_sums(page, REPORTS[kind])
+        assert shown == len(expected)
+        assert printed == {key: total for key, total in sums(expected, REPORTS[kind]).items() if key in printed}
     assert json.loads((place / f"{kind}.csv.about.json").read_text("utf-8"))["count"] == len(expected)
-    files = [*(f"{kind}.{each}" for each in READERS), f"{kind}.csv.about.json"]
+    files = [*(f"{kind}.{each}" for each in (*READERS, "html")), f"{kind}.csv.about.json"]
     assert sorted(file.name for file in place.glob("*.*")) == sorted(files)
     return expected
 

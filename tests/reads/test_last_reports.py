@@ -1,0 +1,129 @@
+"""A unit that fell silent: the books of a past time, and a closing, have its last report of before then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from recon.closing.lines import CloseLine
+from recon.db.reader import Reader, open_reader
+from recon.db.source import Row, query_rows
+from recon.deciding.signing import sign
+from recon.log.events import NewEvent
+from recon.reads.close import compute, known_at, read_closes, signed_closes, verify
+from recon.reads.rules_in_force import rules_in_force
+from recon.testing import GatewayDriver, OrderScript, balance_row
+from tests.conftest import TestDatabase
+from tests.reads.test_close import CUT_OFF, DAY, GATEWAY, People
+from tests.support.database_days import fold, write_events
+
+pytestmark = pytest.mark.postgres
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def buy(driver: GatewayDriver, order: str, balance: str) -> datetime:
+    """Buy a coin; the balance is reported once. Return when."""
+    script = OrderScript(order, [("1", "100")], placed_at=driver.now - seconds(4))
+    driver.report(script.report(1), after=0.3)
+    driver.balance("BTC", balance, after=0.3)
+    return driver.now
+
+
+class Day:
+    """A database with a day whose coins are bought some 40 s before the cut-off, and some 50 s after it."""
+
+    def __init__(self, database: TestDatabase) -> None:
+        self.database = database
+        driver = GatewayDriver(start=CUT_OFF - seconds(130))
+        driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"))
+        driver.poll("BTC", "10", 60)
+        self.account, self.reported_at = driver.account, buy(driver, "o1", "11")
+        driver.wait(90)
+        self.again_at = buy(driver, "o2", "12")
+        told = [NewEvent(each.kind, each.payload, each.received_at, each.account, each.session) for each in driver.log]
+        write_events(database.service_url, GATEWAY, told)
+        fold(database.service_url, GATEWAY)
+
+
+@pytest.fixture
+def day(database: TestDatabase) -> Day:
+    return Day(database)
+
+
+@pytest.fixture
+def people(database: TestDatabase) -> Iterator[People]:
+    made = People(database)
+    yield made
+    made.leave()
+
+
+@pytest.fixture
+def reader(day: Day) -> Iterator[Reader]:
+    with open_reader(day.database.analyst_url, "test") as opened:
+        yield opened
+
+
+def as_of(reader: Reader, valid_at: datetime, known_at: datetime | None = None) -> Row:
+    asked = "SELECT * FROM recon.balances_as_of(:valid_at, :known_at) WHERE asset = 'BTC'"
+    (row,) = query_rows(reader, asked, {"valid_at": valid_at, "known_at": known_at})
+    return row
+
+
+def test_the_books_of_a_past_time_have_the_last_report_of_a_silent_unit(day: Day, reader: Reader) -> None:
+    for valid_at, known in ((CUT_OFF, None), (CUT_OFF, CUT_OFF), (CUT_OFF + seconds(45), None)):
+        row = as_of(reader, valid_at, known)
+        assert (row["balance"], row["reported"], row["expected"], row["verdict"]) == (11, 11, 11, "agreed")
+        assert row["observed_at"] == day.reported_at
+
+
+def test_the_report_of_a_minute_that_is_not_over_is_in_the_present_books(day: Day, reader: Reader) -> None:
+    now = as_of(reader, day.again_at)
+    assert (now["balance"], now["reported"], now["expected"]) == (12, 12, 12)
+    assert (now["verdict"], now["observed_at"]) == ("agreed", day.again_at)
+    before = as_of(reader, day.again_at - seconds(0.01))
+    assert (before["reported"], before["observed_at"]) == (11, day.reported_at), "it was not reported yet"
+    believed = as_of(reader, day.again_at, day.again_at - seconds(1))
+    assert (believed["reported"], believed["observed_at"]) == (11, day.reported_at), "it was not known yet"
+
+
+def _line(reader: Reader, day: Day, version: int) -> CloseLine:
+    closing = compute(reader, day.account, DAY, rules_in_force(reader, GATEWAY, 1), known_at(reader, GATEWAY), version)
+    assert closing.version == version
+    (line,) = (each for each in closing.lines if each.unit == "BTC")
+    return line
+
+
+def test_a_closing_has_the_last_report_of_before_the_cut_off(day: Day, reader: Reader) -> None:
+    line = _line(reader, day, 2)
+    assert [line.reported, line.expected, line.timing, line.drift] == [11, 11, 0, 0]
+    assert line.reported_at == day.reported_at
+
+
+def test_a_closing_of_the_former_version_is_borne_out_and_not_restated(day: Day, people: People) -> None:
+    with open_reader(day.database.analyst_url, "test") as reader:
+        rules, known = rules_in_force(reader, GATEWAY, 1), known_at(reader, GATEWAY)
+        former = compute(reader, day.account, DAY, rules, known, 1)
+        (line,) = (each for each in former.lines if each.unit == "BTC")
+        assert [line.reported, line.timing] == [10, 1], "the last report had no row"
+        people.decide("alice", sign(former, "as it was", accept_gaps=True, restates=None))
+    with open_reader(day.database.analyst_url, "test") as reader:
+        (signed,) = signed_closes(reader, gateway=GATEWAY)
+        (close,) = read_closes(reader, CUT_OFF + seconds(600), day=DAY, gateway=GATEWAY, accounts=[day.account])
+        assert (verify(reader, signed), close.state, close.shown.version) == (None, "waiting", 1)
+
+
+def test_a_closing_is_the_same_when_the_minute_ends_after_it_was_known(day: Day, reader: Reader) -> None:
+    """Up to each position of the log, what is computed now is what the books of then gave."""
+    rules = rules_in_force(reader, GATEWAY, 1)
+    asked = "SELECT max(judged_seq) AS seq FROM recon.observations WHERE unit = 'BTC' AND last_of_minute"
+    seq = int(str(query_rows(reader, asked, {})[0]["seq"]))
+    lines = {}
+    for known in (seq, seq + 1):
+        closing = compute(reader, day.account, DAY, rules, known_at(reader, GATEWAY, known))
+        lines[known] = next(each for each in closing.lines if each.unit == "BTC")
+    assert [line.reported for line in lines.values()] == [10, 11]
