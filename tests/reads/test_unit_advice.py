@@ -93,4 +93,7 @@ def test_of_a_past_time_nothing_is_said_that_only_now_can_be_known() -> None:
         (),
     )
     assert advise_then(_row("BTC", "stale", reason="gap, disconnected")) == ("gap, disconnected", ())
+    open_then = _row("BTC", "break", reason="a break was open then; its report was judged later")
+    assert advise_then(open_then) == ("a break was open; the report that shows it was judged later", ())
+    assert advise_then(_row("BTC", "break")) is None
     assert advise_then(_row("BTC")) is None

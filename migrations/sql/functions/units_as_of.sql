@@ -7,20 +7,16 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT
         u.gateway, u.account, u.unit_kind, u.unit, u.coinapi, w.value, w.opening,
         coalesce(p.expected, k.expected) - w.opening, coalesce(p.expected, k.expected),
-        coalesce(p.explained, k.explained), coalesce(p.reported, k.reported), coalesce(p.drift, k.drift),
-        coalesce(p.unexplained, k.unexplained),
-        CASE
-            WHEN p.verdict IS NULL AND k.verdict IS NULL THEN 'unobserved'
-            WHEN coalesce(p.verdict, k.verdict) <> 'unmodelled' AND c.state NOT IN ('covered', 'unresolved') THEN 'stale'
-            ELSE coalesce(p.verdict, k.verdict)
-        END,
-        coalesce(p.at, k.at), coalesce(p.seq, k.seq),
+        coalesce(p.explained, k.explained), coalesce(p.reported, k.reported),
+        CASE WHEN NOT j.agreed_in_break THEN coalesce(p.drift, k.drift) END,
+        CASE WHEN NOT j.agreed_in_break THEN coalesce(p.unexplained, k.unexplained) END,
+        j.verdict, coalesce(p.at, k.at), coalesce(p.seq, k.seq),
         coalesce(
             w.reason,
-            CASE WHEN p.verdict IS NULL AND k.verdict IS NULL THEN 'never reported by then' END,
             CASE
-                WHEN coalesce(p.verdict, k.verdict) <> 'unmodelled' AND c.state NOT IN ('covered', 'unresolved')
-                    THEN c.why
+                WHEN j.verdict = 'unobserved' THEN 'never reported by then'
+                WHEN j.verdict = 'stale' AND c.state NOT IN ('covered', 'unresolved') THEN c.why
+                WHEN j.agreed_in_break THEN 'a break was open then; its report was judged later'
             END
         ),
         coalesce(b.open, 0),
@@ -65,6 +61,21 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         WHERE x.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted')
         GROUP BY x.gateway, x.account, x.unit_kind, x.unit
     ) AS b ON b.gateway = u.gateway AND b.account = u.account AND b.unit_kind = u.unit_kind AND b.unit = u.unit
+    CROSS JOIN LATERAL (VALUES (coalesce(p.verdict, k.verdict), coalesce(b.open, 0) > 0)) AS o (verdict, in_break)
+    CROSS JOIN LATERAL (
+        SELECT
+            s.verdict,
+            -- What agreed then was judged before the report of the break, or when the break was over.
+            s.verdict = 'break' AND o.verdict = 'agreed' AS agreed_in_break
+        FROM (
+            VALUES (CASE
+                WHEN o.verdict IS NULL THEN 'unobserved'
+                WHEN o.verdict <> 'unmodelled' AND c.state NOT IN ('covered', 'unresolved') THEN 'stale'
+                WHEN o.in_break AND o.verdict IN ('agreed', 'pending') THEN 'break'
+                ELSE o.verdict
+            END)
+        ) AS s (verdict)
+    ) AS j
     -- A unit that came up later is not in the list.
     WHERE coalesce(p.at, k.at) IS NOT NULL OR w.reason IS DISTINCT FROM 'nothing was known of it by then'
 $$;
@@ -75,8 +86,9 @@ COMMENT ON FUNCTION recon_exact.units_as_of IS
     'by known_at; null before an opening, see reason. expected, explained, reported, drift, unexplained and cut_seq are '
     'of the observation at observed_at, as in observations, which keeps the last of each full minute in which the unit '
     'moved; where the times reach the last minute of the log, as in latest_observations; fills is '
-    'expected - opening. verdict: unobserved, unmodelled, stale, break, pending or agreed; reason: why value is null, '
-    'or why it is unobserved or stale';
+    'expected - opening. verdict: unobserved, unmodelled, stale, break, pending or agreed, the first that applies; it is '
+    'break where a break was open at valid_at, and drift and unexplained are null where its report was judged later. '
+    'reason: why value or drift is null, or why it is unobserved or stale';
 
 REVOKE ALL ON FUNCTION recon_exact.units_as_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION recon_exact.units_as_of TO recon_analyst, recon_service, recon_operator;

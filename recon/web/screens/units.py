@@ -18,7 +18,7 @@ from recon.exact import EXACT
 from recon.reads.as_of import NOW, AsOf
 from recon.reads.known_names import check_filter
 from recon.reads.query import Query
-from recon.reads.unit_advice import UnitAdvice, advise
+from recon.reads.unit_advice import UnitAdvice, advise, advise_then
 from recon.reads.unit_rows import units_of
 from recon.web import csv_file
 from recon.web.addresses import unit_address, with_query
@@ -111,7 +111,7 @@ def values_of(
 ) -> Mapping[str, object]:
     """Return units as the screen shows them; `whole`: they are all units of their accounts."""
     groups = [
-        AccountUnits(str(gateway), str(account), _rows(list(rows), whole=whole))
+        AccountUnits(str(gateway), str(account), _rows(list(rows), whole=whole, past=as_of.is_past))
         for (gateway, account), rows in groupby(found, key=lambda row: (row["gateway"], row["account"]))
     ]
     rows = [row for group in groups for row in group.rows]
@@ -129,14 +129,15 @@ def values_of(
     }
 
 
-def _rows(rows: Sequence[Row], *, whole: bool) -> list[UnitRow]:
+def _rows(rows: Sequence[Row], *, whole: bool, past: bool) -> list[UnitRow]:
     """Return the units of an account, those that are not judged with why and the lines of the settings to add."""
     named = {kind: [_named(row, name) for row in rows if row["unit_kind"] == kind] for kind, name in _NAMES.items()}
     shown = []
     for row in rows:
         kind = str(row["unit_kind"])
         advice = advise(_named(row, _NAMES[kind]), named[kind], _NAMES[kind]) if whole else None
-        shown.append(_row(row, UnitAdvice(str(row["reason"] or "")) if advice is None else advice))
+        said = UnitAdvice(str(row["reason"] or "")) if advice is None else advice
+        shown.append(_row(row, advise_then(row) or UnitAdvice("") if past else said))
     return shown
 
 
