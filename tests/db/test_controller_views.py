@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, RowMapping, text
 
+from recon.closing.ageing import bands, bound_words, bounds_of
 from recon.db.engine import create_engine
 from recon.ledger.changes import LedgerChanges
 from recon.ledger.rules import AccountRules, Rules
@@ -122,6 +123,33 @@ def test_an_age_counts_the_business_days_of_the_account(database: TestDatabase, 
     assert aged["age"] == aged["now"] - aged["origin_at"]
     assert aged["business_age"] < aged["age"]
     assert (aged["unit"], aged["amount"], aged["bucket"]) == ("ETH", -1, "5 d and over")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "bucket"),
+    [
+        ((HOUR, 24 * HOUR), "1 d and over"),
+        ((1.5 * HOUR, 36 * HOUR), "36 h and over"),
+        ((1.5 * HOUR,), "90 min and over"),
+        ((timedelta(milliseconds=1500),), "1500 ms and over"),
+        ((timedelta(seconds=45), timedelta(days=50_000)), "under 50000 d"),
+        ((HOUR, timedelta(days=40_000), timedelta(days=50_000)), "under 40000 d"),
+    ],
+)
+def test_a_bucket_is_the_band_of_a_closing_by_the_settings(
+    database: TestDatabase, analyst: Connection, bounds: tuple[timedelta, ...], bucket: str
+) -> None:
+    rules = AccountRules(ageing_us=tuple(bound // timedelta(microseconds=1) for bound in bounds))
+    days = AnalystsDays(Rules(defaults=rules))
+    days.held["ETH"] -= 1
+    days.rest(120)
+    write_driver(database, days.driver)
+
+    (aged,) = rows(analyst, "SELECT business_age, bucket FROM recon.break_ageing")
+
+    (band,) = (each for each in bands([aged["business_age"]], bounds_of(rules)) if each.count)
+    last = f"{bound_words(bounds[-1])} and over"
+    assert aged["bucket"] == (last if band.under is None else band.words) == bucket
 
 
 def test_a_day_is_the_sum_of_its_parts_and_tells_what_nobody_saw(database: TestDatabase, analyst: Connection) -> None:

@@ -17,13 +17,7 @@ SELECT
     t.opened_at,
     t.age,
     t.business_age,
-    CASE
-        WHEN t.business_age < interval '1 hour' THEN 'under 1 h'
-        WHEN t.business_age < interval '1 day' THEN 'under 1 d'
-        WHEN t.business_age < interval '2 days' THEN 'under 2 d'
-        WHEN t.business_age < interval '5 days' THEN 'under 5 d'
-        ELSE '5 d and over'
-    END AS bucket
+    g.bucket
 FROM (
     SELECT
         b.gateway,
@@ -42,7 +36,11 @@ FROM (
         b.origin_at,
         b.opened_at,
         greatest(now() - b.origin_at, interval '0') AS age,
-        coalesce(w.age, interval '0') AS business_age
+        coalesce(w.age, interval '0') AS business_age,
+        CASE
+            WHEN jsonb_array_length(r.rules -> 'ageing_us') > 0 THEN r.rules -> 'ageing_us'
+            ELSE '[3600000000, 86400000000, 172800000000, 432000000000]'::jsonb
+        END AS bounds
     FROM recon_store.breaks AS b
     JOIN recon_store.editions AS c ON c.gateway = b.gateway AND c.edition = b.edition AND c.state = 'current'
     LEFT JOIN recon_store.rules_of_accounts AS r ON r.gateway = b.gateway AND r.account = b.account
@@ -66,7 +64,28 @@ FROM (
         WHERE k.days @> to_jsonb(extract(isodow FROM d.day)::integer - 1)
     ) AS w
     WHERE b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted')
-) AS t;
+) AS t
+-- The least bound that the age is below; where it is below none, the greatest.
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN x.below THEN 'under ' || x.bound ELSE x.bound || ' and over' END AS bucket
+    FROM (
+        SELECT
+            y.us,
+            t.business_age < y.us * interval '1 microsecond' AS below,
+            CASE
+                WHEN y.us % 86400000000 = 0 THEN y.us / 86400000000 || ' d'
+                WHEN y.us % 3600000000 = 0 THEN y.us / 3600000000 || ' h'
+                WHEN y.us % 60000000 = 0 THEN y.us / 60000000 || ' min'
+                WHEN y.us % 1000000 = 0 THEN y.us / 1000000 || ' s'
+                ELSE y.us / 1000 || ' ms'
+            END AS bound
+        FROM (
+            SELECT z.value::bigint AS us FROM jsonb_array_elements_text(t.bounds) AS z (value)
+        ) AS y
+    ) AS x
+    ORDER BY x.below DESC, CASE WHEN x.below THEN x.us ELSE -x.us END
+    LIMIT 1
+) AS g;
 
 COMMENT ON VIEW recon_exact.break_ageing IS 'Each break that is open now, with its age from the origin and the bucket of its age';
 COMMENT ON COLUMN recon_exact.break_ageing.gateway IS 'The gateway';
@@ -89,6 +108,7 @@ COMMENT ON COLUMN recon_exact.break_ageing.age IS 'now - origin_at, by the calen
 COMMENT ON COLUMN recon_exact.break_ageing.business_age IS
     'The age in business days of its account, by the rules in force: 24 hours are a day, and other days do not count';
 COMMENT ON COLUMN recon_exact.break_ageing.bucket IS
-    'By business_age: under 1 h, under 1 d, under 2 d, under 5 d, or 5 d and over';
+    'By business_age, between the bounds of the account''s setting ageing; without it: under 1 h, under 1 d, under 2 d, '
+    'under 5 d, or 5 d and over';
 
 GRANT SELECT ON recon_exact.break_ageing TO recon_analyst, recon_service, recon_operator;
