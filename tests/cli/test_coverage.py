@@ -325,9 +325,13 @@ def test_the_firm_counts_an_account_once(recon: Recon, here: TestDatabase) -> No
     assert Decimal(bitcoin["balance"]) == Decimal("1.10") + 4 + 4
     (perpetual,) = found["positions"]
     assert (Decimal(perpetual["quantity"]), perpetual["accounts"]) == (Decimal("3.10"), 2)
+    for row in (bitcoin, perpetual):
+        assert Decimal(row["drift"]) == Decimal(row["reported"]) - Decimal(row["expected"])
     shown = recon("firm")
     assert [line for line in shown.out.splitlines() if line.startswith("#")] == ["# balances", "# positions"]
     assert "BINANCE_PERP_BTC" in shown.out
+    headings = [line.split() for line in shown.out.splitlines() if line.startswith(("asset", "symbol"))]
+    assert [{"expected", "reported", "drift"} <= set(each) for each in headings] == [True, True]
     assert {row["venue_account"] for row in recon("balances", "--json").json()["balances"]} == {"main", None}
 
 

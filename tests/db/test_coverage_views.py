@@ -267,11 +267,8 @@ def test_an_account_that_two_gateways_show_counts_once(database: TestDatabase, a
     assert (bitcoin["asset"], bitcoin["asset_coinapi"]) == ("BTC", "BTC")
     assert bitcoin["balance"] == 7 + 1 + 2, "of one account the covered row that was observed last; equal names both"
     assert bitcoin["balance_usd"] == 500_000
-    assert (bitcoin["reported"], bitcoin["drift"], bitcoin["unexplained"]) == (
-        Decimal("10.5"),
-        Decimal("0.5"),
-        Decimal("0.5"),
-    )
+    figures = [bitcoin[name] for name in ("reported", "expected", "drift", "unexplained")]
+    assert figures == [Decimal("10.5"), 10, Decimal("0.5"), Decimal("0.5")]
     assert (bitcoin["accounts"], bitcoin["same_account"]) == (3, 2)
     assert (bitcoin["verdict"], bitcoin["observed_at"]) == ("break", us.at(90))
     shown = rows(analyst, "balances", "gateway, account")
@@ -308,7 +305,8 @@ def test_all_codes_of_an_account_count_and_an_unknown_figure_is_not_zero(
     assert (bitcoin["balance"], bitcoin["balance_usd"], bitcoin["same_account"]) == (3, None, 0)
     assert (found["BTC", None]["balance"], found["BTC", None]["verdict"]) == (4, "agreed")
     ether = found["ETH", "ETH"]
-    assert (ether["balance"], ether["reported"], ether["verdict"]) == (None, None, "unobserved")
+    assert (ether["balance"], ether["reported"], ether["expected"]) == (None, None, None)
+    assert (ether["drift"], ether["verdict"]) == (None, "unobserved")
 
 
 def test_contracts_are_added_up_by_the_symbol_they_share(story: CoverageLog, analyst: Connection) -> None:
@@ -325,6 +323,7 @@ def test_contracts_are_added_up_by_the_symbol_they_share(story: CoverageLog, ana
         ("KRAKEN_PERP_BTC_USD", "KRAKEN_PERP_BTC_USD", None, -2),
     ]
     assert [row["accounts"] for row in shown] == [1, 2, 2]
+    assert [(row["reported"], row["expected"], row["drift"]) for row in shown] == [(4, 4, 0), (3, 3, 0), (-2, -2, 0)]
 
 
 def test_a_folded_day_shows_the_outcome_of_each_gap_and_the_venue_accounts(

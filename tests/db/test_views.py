@@ -50,10 +50,10 @@ PUBLIC = {
     "catch_ups": "gateway account from_seq until_seq from_time until_time lasted reason state history outcome"
     " open_questions requests orders_settled orders_found fills_found ended_seq ended_at took",
     "fees_learned": "gateway account fee_asset side order_class market rate source since until edges bits",
-    "firm_balances": "asset asset_coinapi balance balance_usd reported drift unexplained accounts same_account verdict"
-    " observed_at open_breaks",
-    "firm_positions": "symbol symbol_coinapi exchange quantity reported drift unexplained accounts same_account"
+    "firm_balances": "asset asset_coinapi balance balance_usd expected reported drift unexplained accounts same_account"
     " verdict observed_at open_breaks",
+    "firm_positions": "symbol symbol_coinapi exchange quantity expected reported drift unexplained accounts"
+    " same_account verdict observed_at open_breaks",
 }
 PUBLIC["open_breaks"] = PUBLIC["breaks"]
 HOSTILE = (

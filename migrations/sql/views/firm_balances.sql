@@ -41,6 +41,9 @@ SELECT
             k.balance * coalesce(k.rate_usd, CASE WHEN coalesce(k.coinapi, k.code) = 'USD' THEN 1 END)
         ) FILTER (WHERE k.place = 1)
     END AS balance_usd,
+    CASE WHEN bool_and(k.expected IS NOT NULL) FILTER (WHERE k.place = 1)
+        THEN sum(k.expected) FILTER (WHERE k.place = 1)
+    END AS expected,
     CASE WHEN bool_and(k.reported IS NOT NULL) FILTER (WHERE k.place = 1)
         THEN sum(k.reported) FILTER (WHERE k.place = 1)
     END AS reported,
@@ -71,6 +74,9 @@ COMMENT ON COLUMN recon_exact.firm_balances.balance IS
     'What the books say is held now over all gateways, in the asset, signed; null: of one account it is not known';
 COMMENT ON COLUMN recon_exact.firm_balances.balance_usd IS
     'The same in USD at the last rates reported, USD itself at one; null: one of the rates is not known (not zero)';
+COMMENT ON COLUMN recon_exact.firm_balances.expected IS
+    'Sum of what the books say should have been reported at the cuts of those reports, signed; null: one of them is not '
+    'known';
 COMMENT ON COLUMN recon_exact.firm_balances.reported IS
     'Sum of the latest amounts that the EMS reported, signed; null: one of them is not known';
 COMMENT ON COLUMN recon_exact.firm_balances.drift IS 'Sum of reported - expected, signed; null: one of them is not known';

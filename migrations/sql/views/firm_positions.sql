@@ -33,6 +33,9 @@ SELECT
     CASE WHEN bool_and(k.quantity IS NOT NULL) FILTER (WHERE k.place = 1)
         THEN sum(k.quantity) FILTER (WHERE k.place = 1)
     END AS quantity,
+    CASE WHEN bool_and(k.expected IS NOT NULL) FILTER (WHERE k.place = 1)
+        THEN sum(k.expected) FILTER (WHERE k.place = 1)
+    END AS expected,
     CASE WHEN bool_and(k.reported IS NOT NULL) FILTER (WHERE k.place = 1)
         THEN sum(k.reported) FILTER (WHERE k.place = 1)
     END AS reported,
@@ -64,6 +67,9 @@ COMMENT ON COLUMN recon_exact.firm_positions.exchange IS
 COMMENT ON COLUMN recon_exact.firm_positions.quantity IS
     'What the books say is held now over all gateways, in contracts, signed (short is negative); null: of one '
     'account it is not known';
+COMMENT ON COLUMN recon_exact.firm_positions.expected IS
+    'Sum of what the books say should have been reported at the cuts of those reports, signed; null: one of them is not '
+    'known';
 COMMENT ON COLUMN recon_exact.firm_positions.reported IS
     'Sum of the latest amounts that the EMS reported, signed; null: one of them is not known';
 COMMENT ON COLUMN recon_exact.firm_positions.drift IS 'Sum of reported - expected, signed; null: one of them is not known';

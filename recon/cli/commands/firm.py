@@ -17,8 +17,9 @@ from recon.display.words import counted
 from recon.reads.firm import FIRM_BALANCES, FIRM_POSITIONS
 
 #: Figures of one unit, which have one scale.
-_ONE_UNIT: Final = ("balance", "quantity", "reported", "drift", "unexplained")
+_ONE_UNIT: Final = ("balance", "quantity", "expected", "reported", "drift", "unexplained")
 _REST: Final = [
+    Column("expected", kind="figure", rank=3),
     Column("reported", kind="figure", rank=3),
     Column("drift", kind="signed"),
     Column("unexplained", kind="signed", wide=True),
@@ -68,7 +69,7 @@ def firm(
             tables=tables,
             sums=[f"{counted(len(balances), 'asset')}, {counted(len(positions), 'contract')}"],
             moment=moment_of(currency, now),
-            legend=["left out: rows of an account that is counted already"],
+            legend=["left out: rows of an account that is counted already   drift = reported - expected"],
             empty="\n".join(currency.empty(f"no {table.title}") for table in tables),
         )
         return Answer(screen, {**currency.document(), "balances": balances, "positions": positions}, currency)
