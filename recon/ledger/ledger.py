@@ -49,9 +49,9 @@ class Ledger:
         self.by_account: dict[str, dict[UnitKey, UnitState]] = {}
         #: The clock skews of all accounts with heartbeats, in order.
         self.skews_us: list[int] = []
-        #: The codes of an account's contracts, in alphabetical order.
-        self.contracts: dict[str, list[str]] = {}
-        #: The same, by how they are spelled without capitals and signs.
+        #: The codes of an account's contracts that have a position in the books, in alphabetical order.
+        self.held_contracts: dict[str, list[str]] = {}
+        #: The codes of an account's contracts, by how they are spelled without capitals and signs.
         self._plain_contracts: dict[tuple[str, str], list[str]] = {}
         self.spot_symbols = SpotSymbols()
         self._by_coinapi: dict[tuple[str, str], list[UnitState]] = {}
@@ -123,7 +123,7 @@ class Ledger:
         self.by_account.setdefault(state.unit.account, {})[state.key] = state
         self._note_coinapi(state)
         if state.unit.kind == "contract":
-            insort(self.contracts.setdefault(state.unit.account, []), state.unit.code)
+            self._note_holding(state.unit)
             plain = (state.unit.account, plain_code(state.unit.code))
             insort(self._plain_contracts.setdefault(plain, []), state.unit.code)
 
@@ -310,8 +310,20 @@ class Ledger:
         self.changes.entries.append(entry)
         self.changes.units[state.key] = state
         self.effects.posted[state.key] = state
+        if state.unit.kind == "contract":
+            self._note_holding(state.unit)
         if entry.certainty != "exact" or entry.break_id is not None or entry.fact is not None:
             self.fact_index.add(entry)
+
+    def _note_holding(self, contract: Unit) -> None:
+        """Keep the list of held contracts: a break asks for the first ones, and there may be thousands of both."""
+        held = self.held_contracts.setdefault(contract.account, [])
+        place = bisect_left(held, contract.code)
+        is_listed = place < len(held) and held[place] == contract.code
+        if contract.value and not is_listed:
+            held.insert(place, contract.code)
+        elif is_listed and not contract.value:
+            del held[place]
 
 
 def update_modelling(ledger: Ledger, account: Account, state: UnitState) -> None:

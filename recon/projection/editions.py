@@ -3,7 +3,7 @@
 1. Whoever folds another edition of a gateway holds a lease on a connection of its own; it ends with that connection,
    so an edition that is being folded without the lease is left over from a process that died.
 2. Folding is done in transactions of their own and holds up nobody; deleting goes in batches.
-3. What steps fail on is halved until one event alone fails, as the projector does.
+3. A failed step is repeated in parts until one event alone fails, as the projector does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from recon.projection.checkpoint import current_edition
 from recon.projection.failures import reason_of
 from recon.projection.fold import VERSION
 from recon.projection.reading import LIVE, Reading
-from recon.projection.refusals import Halving, Refusal
+from recon.projection.refusals import Narrowing, Refusal
 from recon.projection.step import step
 from recon.projection.step_watch import StepWatch
 from recon.projection.store import comparison_schema, ledger_schema, source_schema
@@ -131,7 +131,7 @@ def fold_until_near(
     steps fail on is found and given to `refuse`.
     """
     working_set: WorkingSet | None = None
-    halving = Halving(BATCH_EVENTS)
+    narrowing = Narrowing(BATCH_EVENTS)
     while True:
         watch = StepWatch()
         try:
@@ -143,15 +143,15 @@ def fold_until_near(
                     working_set,
                     edition=edition,
                     until=end,
-                    limit=halving.limit,
+                    limit=narrowing.limit,
                     reading=reading,
                     watch=watch,
                 )
         except Exception as error:  # noqa: BLE001 - whatever fails is an event's doing, or is raised
             working_set = None
-            _find_refused(error, watch, halving, refuse)
+            _find_refused(error, watch, narrowing, refuse)
             continue
-        halving.note_success(done.seq)
+        narrowing.note_success(done.seq)
         working_set = done.working_set
         if progress is not None:
             progress(done.seq, end)
@@ -159,15 +159,15 @@ def fold_until_near(
             return working_set
 
 
-def _find_refused(error: Exception, watch: StepWatch, halving: Halving, refuse: Refuse) -> None:
+def _find_refused(error: Exception, watch: StepWatch, narrowing: Narrowing, refuse: Refuse) -> None:
     """After a failed step, take fewer events, or have the one that failed alone refused; raise what is none's doing."""
     reason = reason_of(error)
     if reason is None or watch.count == 0:
         raise error
-    if halving.note_failure(watch.after_seq, watch.count, watch.at_seq):
+    if narrowing.note_failure(watch.after_seq, watch.count, watch.at_seq):
         refusal = Refusal(watch.after_seq + 1, VERSION, reason)
         refuse(refusal, error)
-        halving.note_refusal(refusal.seq)
+        narrowing.note_refusal(refusal.seq)
 
 
 def _position(connection: Connection, gateway: str) -> int:

@@ -34,18 +34,18 @@ from recon.projection.checkpoint import lock_edition
 from recon.projection.failures import reason_of
 from recon.projection.fold import VERSION, leaving_out
 from recon.projection.reading import Reading
-from recon.projection.refusals import Halving, Refusal, Refusals, encode_refusal
+from recon.projection.refusals import Narrowing, Refusal, Refusals, encode_refusal
 from recon.projection.step import Step, step
 from recon.projection.step_watch import StepWatch
 
 #: Longest transaction of one step, in seconds; a step may load the working set. One event alone has more time.
 STEP_SECONDS: Final = 30.0
-LONE_EVENT_SECONDS: Final = 60.0
+LONE_EVENT_SECONDS: Final = 180.0
 #: Longest time for decoding or folding one event, in seconds: among others, and alone.
 EVENT_SECONDS: Final = 10.0
-LONE_FOLD_SECONDS: Final = 30.0
+LONE_FOLD_SECONDS: Final = 120.0
 #: An event that was ended after computing for this long, in seconds, is itself the reason, however busy the machine is.
-COMPUTE_SECONDS: Final = 8.0
+COMPUTE_SECONDS: Final = 30.0
 #: Steps of one event alone that must miss their deadline before the event is refused without having computed so long.
 LATE_ATTEMPTS: Final = 3
 #: Refusals in a row without a pause, and then the first and longest pause between two, in seconds.
@@ -63,7 +63,7 @@ class Quarantine:
         """Begin without any failure."""
         self._database = database
         self._gateway = gateway
-        self._halving = Halving(PAGE_EVENTS)
+        self._narrowing = Narrowing(PAGE_EVENTS)
         self._backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
         self._in_a_row = 0
         self._late_seq = 0
@@ -72,7 +72,7 @@ class Quarantine:
     @property
     def limit(self) -> int:
         """Return how many events the next step takes at most."""
-        return self._halving.limit
+        return self._narrowing.limit
 
     @property
     def deadline(self) -> float:
@@ -93,7 +93,7 @@ class Quarantine:
 
     def note_success(self, done: Step) -> None:
         """Note a step that went well."""
-        self._halving.note_success(done.seq)
+        self._narrowing.note_success(done.seq)
         if done.folded > done.refused:
             self._in_a_row = 0
             self._backoff.reset()
@@ -104,7 +104,7 @@ class Quarantine:
         is_late = isinstance(error, DeadlineExceeded)
         if watch.count == 0 or (reason is None and not is_late):
             raise error
-        if not self._halving.note_failure(watch.after_seq, watch.count, watch.at_seq, late=is_late):
+        if not self._narrowing.note_failure(watch.after_seq, watch.count, watch.at_seq, late=is_late):
             _log.info("a step failed; trying fewer events", gateway=self._gateway, after=watch.after_seq)
             if is_late and watch.at_seq is None:
                 raise error  # the database may be busy: not at once again
@@ -136,7 +136,7 @@ class Quarantine:
             _log.error(
                 "an event is refused", gateway=self._gateway, seq=refusal.seq, reason=refusal.reason, exc_info=shown
             )
-        self._halving.note_refusal(refusal.seq)
+        self._narrowing.note_refusal(refusal.seq)
 
 
 def refuse(connection: Connection, gateway: str, refusal: Refusal, edition: int | None = None) -> bool:

@@ -18,6 +18,9 @@ from recon.log.events import payload_reader
 
 #: Longest reason of a refusal, in characters.
 MAX_REASON: Final = 300
+#: The share of a failed step that the next one takes. Whole pages come down to one event after three failures, so that
+#: dear events in front of the one at fault are folded four times at most, where halves fold them up to ten times.
+PARTS: Final = 32
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -82,7 +85,7 @@ class Refusals:
             self._by_seq.pop(heappop(self._in_order), None)
 
 
-class Halving:
+class Narrowing:
     """How many events the next step takes, so that one event alone is found on which steps fail."""
 
     def __init__(self, most: int) -> None:
@@ -94,17 +97,20 @@ class Halving:
         self.limit = most
 
     def note_failure(self, after_seq: int, count: int, at_seq: int | None = None, *, late: bool = False) -> bool:
-        """Note that a step of `count` events after a log position failed; return True if it was one event alone.
+        """Note that a step of `count` events after a log position failed; return True if its one event is at fault.
 
         `at_seq` is the event that the step failed in, if that is known: the next step ends before it. `late`: the step
-        missed its deadline, so perhaps none of its events is at fault.
+        missed its deadline, so perhaps none of its events is at fault. A single event that was alone by chance, and
+        not because the step was to take one, had the time of an event among others: it is tried again.
         """
+        is_alone = count == 1 and (self.limit == 1 or not late)
         if not late:
             self._suspect_seq = max(self._suspect_seq, after_seq + count)
         self._failed_seq = at_seq
-        before = count // 2 if at_seq is None else at_seq - after_seq - 1
+        parts = 2 if late else PARTS  # a database that is late for a while may not bring a step down to one event
+        before = count // parts if at_seq is None else at_seq - after_seq - 1
         self.limit = max(before, 1)
-        return count == 1
+        return is_alone
 
     def note_refusal(self, seq: int) -> None:
         """Note that the event at a log position is refused: it was what the steps failed on."""

@@ -182,7 +182,6 @@ class Reconciler:
         self.sources.judge_due(at, self._judge_source)
 
     def _judge_source(self, state: UnitState, at: LogTime, judge: Callable[[ComparisonContext], None]) -> None:
-        """Hold an independent source against a unit's books."""
         context = self._context(state, at)
         self._contain(state, at, judge, context)
         self._mark_changed(context)
@@ -244,23 +243,22 @@ class Reconciler:
                 context = touched[key] = self._context(self.ledger.units[key], at)
             self._contain(context.state, at, commit, context, value)
             self.comparisons.refresh(context.unit)  # what opens next is to see it
+        for key in trellis.take_judged():
+            # The steps that are not decided may be others now.
+            if key not in touched and self.comparison_of(self.ledger.units[key]).pending != trellis.pending(key):
+                touched[key] = self._context(self.ledger.units[key], at)
         for context in touched.values():
             self._contain(context.state, at, self._end_of_advance, context)
-        for key in trellis.take_judged():
-            if key not in touched:
-                context = self._context(self.ledger.units[key], at)
-                self._contain(context.state, at, self._note_pending, context)
+        # Each once: thousands may open on one event, and ask for the same ones.
+        self._classify_again(dict.fromkeys(key for each in touched.values() for key in each.reclassify), at)
+        for context in touched.values():
+            self._contain(context.state, at, self._follow, context)
 
     def _end_of_advance(self, context: ComparisonContext) -> None:
         context.comparison.pending = context.trellis.pending(context.state.key)
         accruals.post_accrual(context)
         steps.open_sums(context)
-        self._mark_changed(context)
-
-    def _note_pending(self, context: ComparisonContext) -> None:
-        """Note the steps of a unit that are not decided, where they are others now."""
-        if context.comparison.pending != context.trellis.pending(context.state.key):
-            self._end_of_advance(context)
+        self.comparisons.refresh(context.unit)
 
     def resume_account(self, account: str, at: LogTime) -> None:
         """Resume comparison of an account after a backfill, using the last report of each unit.
@@ -376,7 +374,10 @@ class Reconciler:
         for account, trellis in self.trellises.items():
             trellis.set_window(self.ledger.rules_of(account).settlement_window_us, at.us)
             trellis.rates_changed(at.us)
-        for key in sorted(key for key, comparison in self.comparisons.items() if comparison.breaks):
+        self._classify_again(sorted(key for key, comparison in self.comparisons.items() if comparison.breaks), at)
+
+    def _classify_again(self, keys: Iterable[UnitKey], at: LogTime) -> None:
+        for key in keys:
             self._contain(self.ledger.units[key], at, self._reclassify, self.ledger.units[key], at)
 
     def _reclassify(self, state: UnitState, at: LogTime) -> None:
@@ -385,10 +386,12 @@ class Reconciler:
             self.changed[state.key] = state
 
     def _mark_changed(self, context: ComparisonContext) -> None:
-        comparison, key = context.comparison, context.state.key
         self.comparisons.refresh(context.unit)
-        for other in context.reclassify:
-            self._contain(self.ledger.units[other], context.at, self._reclassify, self.ledger.units[other], context.at)
+        self._classify_again(context.reclassify, context.at)
+        self._follow(context)
+
+    def _follow(self, context: ComparisonContext) -> None:
+        comparison, key = context.comparison, context.state.key
         if comparison.breaks:
             classification.reclassify_reported_orders(context)
         self.changed[key] = self._touched[key] = context.state

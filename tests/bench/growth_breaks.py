@@ -7,7 +7,7 @@ import msgspec
 from recon.ems.protocol.rest_requests import RestRequest, build_response, encode_response
 from recon.ledger.rules import AccountRules
 from recon.log import events
-from tests.bench.growth_loads import ACCOUNT, TICK_US, Feed, balance, load, order, symbol
+from tests.bench.growth_loads import ACCOUNT, TICK_US, Feed, balance, load, order, position, symbol
 
 
 def _breaks(feed: Feed, rows: int, *, listed: bool = False) -> None:
@@ -33,6 +33,17 @@ def units_compared_in_one_tick(feed: Feed, rows: int) -> None:
 def breaks_of_many_units(feed: Feed, rows: int) -> None:
     _breaks(feed, rows)
     feed.begin(rows)
+    feed.wait(70)
+
+
+@load(share=8)
+def breaks_of_many_contracts(feed: Feed, rows: int) -> None:
+    """Open a break in each of many contracts on one event, beside as many that the books hold."""
+    feed.connect()
+    feed.frame("POSITION_SNAPSHOT", [position(f"H{i}") for i in range(rows)])
+    feed.wait(30)
+    feed.begin(rows)
+    feed.frame("POSITION_SNAPSHOT", [position(f"{kind}{i}") for kind in "HP" for i in range(rows)])
     feed.wait(70)
 
 

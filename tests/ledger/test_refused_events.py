@@ -14,7 +14,7 @@ from recon.ledger.units import Unit
 from recon.log import events
 from recon.log.events import Event
 from recon.projection.fold import VERSION, decode_event, leaving_out
-from recon.projection.refusals import MAX_REASON, Halving, Refusal, Refusals, encode_refusal
+from recon.projection.refusals import MAX_REASON, Narrowing, Refusal, Refusals, encode_refusal
 from recon.testing import ACCOUNT, GatewayDriver, balance_row
 from tests.support.rest_driver import RECOVERING, WITHOUT_HISTORY, BackfillRun, backfills_of
 
@@ -221,20 +221,43 @@ def test_the_first_refusal_counts_and_only_those_of_this_version() -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("bad", [{1}, {1000}, {500}, {1, 2, 999, 1000}, set(range(400, 420)), set()])
-def test_halving_finds_each_event_and_grows_again(bad: set[int], known: bool) -> None:
-    halving, done, steps = Halving(1000), 0, 0
+def test_narrowing_finds_each_event_and_grows_again(bad: set[int], known: bool) -> None:
+    narrowing, done, steps = Narrowing(1000), 0, 0
     refused: list[int] = []
     while done < 3000:
         steps += 1
-        count = min(halving.limit, 3000 - done)
+        count = min(narrowing.limit, 3000 - done)
         failed = next((seq for seq in range(done + 1, done + count + 1) if seq in bad and seq not in refused), None)
         if failed is None:
             done += count
-            halving.note_success(done)
-        elif halving.note_failure(done, count, failed if known else None):
+            narrowing.note_success(done)
+        elif narrowing.note_failure(done, count, failed if known else None):
             assert count == 1
             refused.append(failed)
-            halving.note_refusal(failed)
+            narrowing.note_refusal(failed)
     assert refused == sorted(bad)
-    assert halving.limit == 1000
-    assert steps <= 25 + 25 * len(bad)
+    assert narrowing.limit == 1000
+    assert steps <= 25 + 75 * len(bad)
+
+
+@pytest.mark.parametrize("bad", [1, 31, 32, 500, 993, 1000])
+def test_narrowing_fails_three_times_at_most(bad: int) -> None:
+    """Each failure folds again what lies in front of the event at fault, and that may be dear."""
+    narrowing, done, failures = Narrowing(1000), 0, 0
+    while True:
+        count = min(narrowing.limit, 1000 - done)
+        if not done < bad <= done + count:
+            done += count
+            narrowing.note_success(done)
+            continue
+        failures += 1
+        if narrowing.note_failure(done, count):
+            break
+    assert failures <= 3
+
+
+def test_an_event_that_was_alone_by_chance_is_late_only_when_it_is_alone_on_purpose() -> None:
+    narrowing = Narrowing(1000)
+    assert not narrowing.note_failure(7, 1, 8, late=True)
+    assert narrowing.limit == 1
+    assert narrowing.note_failure(7, 1, 8, late=True)

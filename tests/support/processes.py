@@ -27,6 +27,8 @@ from tests.support.ws_servers import gateway as served
 
 #: Deadline of a wait in seconds; it limits hanging, not speed.
 PATIENCE = 150.0
+#: Characters of a service's log that are shown where its test fails.
+SHOWN_CHARS = 20_000
 GATEWAY = "g"
 #: Frames per burst of the flood, and frames per second.
 CHUNK = 40
@@ -223,6 +225,9 @@ def running(service: Service) -> Iterator[Service]:
     service.start()
     try:
         yield service
+    except BaseException:
+        sys.stderr.write(service.output()[-SHOWN_CHARS:])  # pytest shows it with the failure
+        raise
     finally:
         service.end()
 

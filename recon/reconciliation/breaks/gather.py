@@ -3,7 +3,7 @@
 1. Only facts that survive a restart count: the steps of a timeline that are kept, and the orders that the account
    keeps. The order of every list does not depend on when a unit was loaded.
 2. Bounds: MAX_FLOWS fills of the unit and of MAX_QUOTES quote assets, MAX_PAIRS pairs of the unit, and MAX_CONTRACTS
-   contracts, looked for among the first MAX_CONTRACTS_SEEN.
+   contracts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from recon.times import microseconds
 
 MAX_FLOWS: Final = 64
 MAX_CONTRACTS: Final = 32
-MAX_CONTRACTS_SEEN: Final = 1024
 MAX_PAIRS: Final = 256
 MAX_QUOTES: Final = 64
 #: Symbols without an instrument that are looked at: as many as a reason names, and one more.
@@ -171,11 +170,10 @@ def _contracts(context: ComparisonContext, related: Iterable[BreakSummary]) -> l
     """Return the contracts with a position or a break, in alphabetical order."""
     account, ledger = context.unit.account, context.ledger
     broken = {other.code for other in related if other.kind == "contract"} | {context.unit.code}
-    codes = {*broken, *islice(ledger.contracts.get(account, ()), MAX_CONTRACTS_SEEN)}
+    codes = {*broken, *islice(ledger.held_contracts.get(account, ()), MAX_CONTRACTS)}
     states = (ledger.units.get((account, "contract", code)) for code in sorted(codes))
-    units = (state.unit for state in states if state is not None)
-    shown = (unit for unit in units if unit.value or unit.code in broken)
-    return [_contract(context, unit) for unit in islice(shown, MAX_CONTRACTS)]
+    known = (state.unit for state in states if state is not None)
+    return [_contract(context, unit) for unit in islice(known, MAX_CONTRACTS)]
 
 
 def _contract(context: ComparisonContext, unit: Unit) -> AccountContract:
