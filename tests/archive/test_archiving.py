@@ -317,6 +317,50 @@ def test_whoever_reads_old_events_is_told_that_they_are_archived(
     assert "are archived" in " ".join(case.err.split())
 
 
+def test_events_with_the_archive_are_those_of_before(
+    day: TestDatabase, recon: Recon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, head = log_of(day)
+    now = datetime.fromisoformat(str(asked(day, "SELECT now()")[0][0]))
+    told = [
+        NewEvent("frame", b"\xff\x00" * 60, now, None, None),
+        NewEvent("catch_up.begun", b'{"accounts": ["KRAKEN/JOHN"]}', now, None, None),
+        NewEvent("rest.answer", b'{"ask": {"what": "history"}}', now, None, None),
+        NewEvent("rest.answer", b'{"ask": {"what": "order"}}', now, None, None),
+    ]
+    write_events(day.service_url, gateway, told * (SIZE // 2))
+    whole = log_of(day)[1] // SIZE * SIZE
+    assert whole > head
+    ((at,),) = asked(day, "SELECT recorded_at FROM recon.events WHERE gateway = %s AND seq = 450", gateway)
+    assert isinstance(at, datetime)
+    lists: list[tuple[str, ...]] = [
+        ("--since", "1", "--limit", "5000"),
+        ("--since", str(SIZE - 1), "--limit", "4"),
+        ("--since", str(whole - 1), "--limit", "4"),
+        ("--since", str(whole + 1), "--limit", "2"),
+        ("--since", at.isoformat(), "--limit", "700"),
+        ("--limit", "3"),
+        ("--limit", str(2 * SIZE + 7)),
+        ("--kind", "BALANCE_UPDATE", "--limit", "200"),
+        ("--account", "KRAKEN/JOHN", "--since", "1", "--limit", "5000"),
+        ("--account", "KRAKEN/JOHN", "--kind", "rest.answer", "--limit", "150"),
+    ]
+    before = {asked_for: recon("events", *asked_for, "--json").json() for asked_for in lists}
+    assert all(before.values())
+    place = str(tmp_path / "archive")
+    assert recon("archive", "-o", place, "--keep", "0").status == 0
+    for asked_for in lists:
+        shown = recon("events", *asked_for, "--json", "--archive", place)
+        assert (shown.status, shown.json()) == (0, before[asked_for]), asked_for
+        assert "are archived" not in shown.err
+    assert recon("events", *lists[0], "--json").json() != before[lists[0]]
+    min(Path(place).glob("*.parquet")).unlink()
+    lost = recon("events", *lists[0], "--archive", place)
+    assert (lost.status, "restore the file from a copy" in " ".join(lost.err.split())) == (4, True)
+    for other in (("--refused",), ("--case", str(tmp_path / "case"), "-g", gateway, "-a", "KRAKEN/JOHN")):
+        assert recon("events", *other, "--archive", place).status == 2
+
+
 @pytest.mark.parametrize(
     ("statement", "told"),
     [

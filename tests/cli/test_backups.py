@@ -14,7 +14,11 @@ from recon.db.roles import OWNER, SERVICE
 from recon.simulator.scenarios import demo_plan
 from tests.cli.conftest import Recon
 from tests.conftest import UNSAFE_BUT_FAST, directory_for_server
+from tests.support.archived_logs import in_partitions
 from tests.support.database_days import write_day
+
+#: Events of a partition.
+SIZE = 200
 
 
 @pytest.fixture
@@ -25,6 +29,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("RECON_BACKUP__BACKUP_DIR", str(place / "backups"))
         with EmbeddedPostgres(place / "data", options=UNSAFE_BUT_FAST, sync=False) as server:
             migrate(server.url(OWNER))
+            in_partitions(server.url(OWNER), SIZE, 4)
             write_day(server.url(SERVICE), demo_plan(7, 30.0))
             yield place
 
@@ -76,6 +81,27 @@ def test_back_up_drill_and_restore(recon: Recon, embedded: Path, monkeypatch: py
     checked = recon("backup", "--check", "--json")
     assert checked.status == 12
     assert checked.json()["state"] == "damaged"
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_a_drill_folds_what_is_archived_too(recon: Recon, embedded: Path) -> None:
+    archive = embedded / "archive"
+    assert recon("backup").status == 0
+    moved = recon("archive", "-o", str(archive), "--keep", "0", "--json")
+    assert moved.status == 0, moved.err
+    assert moved.json()["dropped"]
+    assert recon("backup").status == 0
+    without = recon("drill", "--json")
+    assert without.status == 6
+    assert "name the directory that has them by --archive" in " ".join((without.out + without.err).split())
+    held = recon("drill", "--archive", str(archive), "--json")
+    assert held.status == 0, held.err
+    assert held.json()["problems"] == []
+    assert {each["books"] for each in held.json()["gateways"]} == {"the same"}
+    min(archive.glob("*.parquet")).unlink()
+    lost = recon("drill", "--archive", str(archive), "--json")
+    assert (lost.status, "is missing: the archive lacks" in " ".join((lost.out + lost.err).split())) == (4, True)
 
 
 @pytest.mark.parametrize("command", [["backup"], ["drill"], ["restore", "--to", "elsewhere"], ["backup", "--list"]])

@@ -19,11 +19,22 @@ from recon.db.reader import open_reader
 from tests.cli.accountant import ACCOUNT, DAY, GATEWAY, OF
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
+from tests.support.archived_logs import in_partitions
 from tests.support.command_line import Become
 from tests.support.database_days import fold
 from tests.support.evidence_checked import verified
 
 pytestmark = pytest.mark.postgres
+
+
+#: Events of a partition.
+SIZE = 200
+
+
+@pytest.fixture
+def partitioned(database: TestDatabase) -> None:
+    """A log in partitions of a few hundred events: named before the day that is written to it."""
+    in_partitions(database.owner_url, SIZE, 40)
 
 
 @pytest.fixture
@@ -174,6 +185,29 @@ def test_a_day_that_nobody_signed_is_evidence_that_says_so(recon: Recon, traded:
     assert "nobody has signed this day" in made.err
     assert manifest_of(tmp_path / "evidence")["fully_signed"] is False
     assert "signed by nobody" in verified(tmp_path / "evidence")[1]
+
+
+@pytest.mark.usefixtures("partitioned")
+def test_evidence_of_an_archived_day_is_the_same(
+    recon: Recon, signed: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = written(recon, tmp_path / "before")
+    monkeypatch.setenv("RECON_DATABASE__MIGRATE_URL", signed.owner_url)
+    archive = str(tmp_path / "archive")
+    moved = recon("archive", "-o", archive, "--keep", "0", "--json").json()
+    assert len(moved["dropped"]) > 1
+    refused = recon("evidence", *OF, "-o", str(tmp_path / "after"))
+    assert (refused.status, "are archived" in " ".join(refused.err.split())) == (2, True)
+    assert not (tmp_path / "after").exists()
+    made = recon("evidence", *OF, "-o", str(tmp_path / "after"), "--archive", archive)
+    assert made.status == 0, made.err
+    assert verified(tmp_path / "after")[0] == 0
+    logs = [manifest_of(place)["logs"] for place in (before, tmp_path / "after")]
+    assert logs[0] == logs[1]
+    for log in (before / "log").iterdir():
+        assert gzip.decompress(log.read_bytes()) == gzip.decompress(
+            (tmp_path / "after" / "log" / log.name).read_bytes()
+        )
 
 
 def test_evidence_is_never_replaced_and_appears_whole(

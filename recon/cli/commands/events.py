@@ -11,6 +11,8 @@ import msgspec
 import typer
 
 from recon.cli.answer import Answer, answer
+from recon.cli.archived_events import archived_rows
+from recon.cli.archives import ArchiveOption
 from recon.cli.connection import reader_connection
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import Column, Row, note
@@ -104,6 +106,7 @@ def events(
     keep: Annotated[
         bool, typer.Option("--keep", help="With --case: leave names, ids and amounts as they are.")
     ] = False,
+    archive: ArchiveOption = None,
     json: Json = False,
 ) -> None:
     """Show events of the log, oldest first.
@@ -121,16 +124,16 @@ def events(
     if kind is not None:
         check_kind(kind)
     if case is not None:
-        if gateway is None or account is None or refused or kind is not None or json:
+        if gateway is None or account is None or refused or kind is not None or json or archive is not None:
             wanted = "needs --gateway and --account, and goes with --since, --until and --keep only"
             raise typer.BadParameter(wanted, param_hint="--case")
         _write_case(config, Place(gateway, account, since, until), case, keep=keep)
     elif refused:
-        if kind is not None or since is not None:
+        if kind is not None or since is not None or archive is not None:
             raise typer.BadParameter("goes with --gateway, --account and --limit only", param_hint="--refused")
         _show_refused(config, options, asked, limit=limit, json=json)
     else:
-        _show(config, options, gateway, Wanted(account, kind, since, limit), json=json)
+        _show(config, options, gateway, Wanted(account, kind, since, limit, archive), json=json)
 
 
 def _show_refused(
@@ -194,10 +197,11 @@ class Wanted(NamedTuple):
     kind: str | None
     since: str | None
     limit: int
+    archive: Path | None
 
 
 def _show(config: Path | None, options: TableOptions, gateway: str | None, wanted: Wanted, *, json: bool) -> None:
-    account, kind, since, limit = wanted
+    account, kind, since, limit, archive = wanted
 
     def read(connection: Source) -> Answer:
         start = None if since is None else _when(since, utc_now(), "--since")
@@ -211,10 +215,12 @@ def _show(config: Path | None, options: TableOptions, gateway: str | None, wante
             kind=kind,
             since=start,
             limit=limit if start is None else limit + 1,
+            archive=archive,
         )
         more = len(rows) > limit
         rows = rows[:limit]
-        _note_archived(connection, names, rows, start)
+        if archive is None:
+            _note_archived(connection, names, rows, start)
         if more:
             last = rows[-1]
             place = f"event {last['seq']} of {last['gateway']}"
@@ -280,22 +286,28 @@ def read_events(
     kind: str | None,
     since: int | datetime | None,
     limit: int,
+    archive: Path | None = None,
 ) -> list[Row]:
     """Return events in the order of time: from a log position or time on, or else the latest.
 
-    An account has the events that name it, catch-ups that include it, and answers about all accounts.
+    An account has the events that name it, catch-ups that include it, and answers about all accounts. With an archive
+    the events that are archived are its own, and the database has the others.
     """
     rows: list[Row] = []
     filters = {key: value for key, value in {"account": account, "kind": kind}.items() if value is not None}
     where = "".join(f" AND {_FILTERS[key]}" for key in filters)
     order = "DESC" if since is None else "ASC"
     for gateway in gateways:
+        archived = archived_rows(connection, archive, gateway)
         first = _position(connection, gateway, since) if isinstance(since, datetime) else since or 0
         statement = (
             f"SELECT {_EVENT_COLUMNS} FROM recon.events WHERE gateway = :gateway AND seq >= :first{where}"  # noqa: S608
             f" ORDER BY seq {order} LIMIT :limit"
         )
-        rows += query_rows(connection, statement, {"gateway": gateway, "first": first, "limit": limit, **filters})
+        given = {"gateway": gateway, "first": max(first, archived.end + 1), "limit": limit, **filters}
+        live = query_rows(connection, statement, given)
+        more = limit if since is not None else limit - len(live)
+        rows += [*archived.rows(account, kind, since, more), *live]
     rows.sort(key=lambda row: (row["recorded_at"], row["gateway"], row["seq"]))
     return rows[-limit:] if since is None else rows[:limit]
 
