@@ -24,7 +24,9 @@
     ├── DecisionRefused             10  a decision is not allowed, or needs a second person
     ├── LoginRefused                10  who asks over HTTP is not known, or is no person
     ├── NotCurrent                  3   what had to be current is not: recon does not see everything now
-    └── BackupError                 12  there is no backup, it is damaged, or it cannot be made
+    ├── BackupError                 12  there is no backup, it is damaged, or it cannot be made
+    └── OutputError                 74  standard output cannot be written
+        └── ReaderGone              141 the reader of standard output has gone
 
 A message says what happened, to what, and what to do. Discrepancies in data are values, never errors. The command
 line exits with the error's status; 1 is reserved for a negative answer (a demo that missed a fault), 11 for state that
@@ -187,3 +189,15 @@ class BackupError(ReconError):
     """There is no backup, it is damaged, or it cannot be made or restored."""
 
     exit_status = 12
+
+
+class OutputError(ReconError):
+    """Standard output cannot be written, such as onto a full disk."""
+
+    exit_status = 74
+
+
+class ReaderGone(OutputError):
+    """The reader of standard output has gone; there is nobody to tell, so it has no text (128 + SIGPIPE)."""
+
+    exit_status = 141

@@ -86,7 +86,8 @@ _EXITS: Final = """
 Exit status: 0 done; 1 the answer is no (a demo that missed a fault); 2 settings or arguments; 3 database; 4 log
 (a broken digest, a lease held by another); 5 gateway; 6 books; 7 alerts; 8 simulator; 9 the service did not stop
 cleanly; 10 a decision is refused; 11 what is shown is not current; 12 a backup is missing or damaged, or failed;
-70 a defect of recon; 130 interrupted; 141 the reader of the output has gone. `probe` and `check` have their own.
+70 a defect of recon; 74 the output cannot be written; 130 interrupted; 141 the reader of the output has gone. `probe`
+and `check` have their own.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Iterator
@@ -15,12 +16,14 @@ from recon.cli import usage
 from recon.cli.interrupt import INTERRUPTED
 from recon.cli.output import note
 from recon.db.errors import database_error
-from recon.errors import ReconError
+from recon.errors import OutputError, ReconError
 from recon.library_words import in_our_words
 from recon.redaction import LAST_NET
 
 #: A defect of recon (EX_SOFTWARE of sysexits).
 DEFECT: Final = 70
+#: What the system says where a disk takes no more; it can happen wherever something is written.
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _UNANSWERED: Final = "recon: nothing was answered, so nothing was done"
 
 
@@ -55,6 +58,8 @@ def failure(error: BaseException) -> Failure:
             errors.append(leaf)
         elif isinstance(leaf, SQLAlchemyError | psycopg.Error):
             errors.append(database_error(leaf, "the database refused or failed"))
+        elif isinstance(leaf, OSError) and leaf.errno in _FULL:
+            errors.append(OutputError(f"{leaf.filename or 'a file'} cannot be written: {leaf.strerror}"))
         elif not isinstance(leaf, KeyboardInterrupt):
             what = f"{type(leaf).__name__}: {LAST_NET.clean(str(leaf))}"
             return Failure(DEFECT, [f"recon: a defect: {what}; `recon --traceback …` shows where, please report it"])

@@ -19,6 +19,7 @@ from recon.cli.failure import failure
 from recon.cli.interrupt import INTERRUPTED
 from recon.cli.output import note, print_document
 from recon.clock import utc_now
+from recon.errors import ReaderGone
 from recon.reads.check.document import EXIT_STATUS, could_not_run
 from recon.redaction import LAST_NET
 
@@ -42,7 +43,7 @@ class JobCommand(TyperCommand):
         """Run it; an interrupt and an end that it chose stay what they are."""
         try:
             return super().invoke(ctx)
-        except typer.Exit:
+        except (typer.Exit, ReaderGone):
             raise
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the last stop of a job
             _end(error, with_traceback=bool(ctx.find_root().params.get("show_traceback")))

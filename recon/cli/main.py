@@ -13,6 +13,7 @@ from shutil import which
 from typing import Final, NoReturn
 
 from recon.cli.interrupt import INTERRUPTED, LINE, end_at_once
+from recon.cli.streams import guard_streams
 
 #: The option that shows where an error came from.
 TRACEBACK: Final = "--traceback"
@@ -43,6 +44,7 @@ def _status(arguments: Sequence[str]) -> int:
     try:
         # A command ends by returning, or by typer.Exit, whose status is returned.
         status = command_line().main(args=list(arguments), prog_name="recon", standalone_mode=False)
+        sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -55,6 +57,7 @@ def _status(arguments: Sequence[str]) -> int:
 def main() -> NoReturn:
     """Run the command line of this process."""
     end_at_once()
+    guard_streams()
     status = run(sys.argv[1:])
     end_at_once()
     sys.exit(status)

@@ -16,7 +16,6 @@ from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
 import msgspec
-import typer
 
 from recon.cli.spelling import PLAINLY, Spelling
 from recon.cli.tables.text import told_lines
@@ -26,8 +25,6 @@ from recon.exact import plain
 Value: TypeAlias = object
 Row: TypeAlias = Mapping[str, Value]
 
-#: The exit status of a program whose reader has gone (128 + SIGPIPE).
-CLOSED_PIPE: Final = 141
 UNKNOWN: Final = "-"
 #: What is assumed where a terminal does not tell its columns.
 USUAL_WIDTH: Final = 80
@@ -118,14 +115,9 @@ def jsonable(value: Value) -> Value:
 
 
 def write(text: str) -> None:
-    """Write to stdout; if its reader has gone (`| head`), end quietly."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The rest of the buffer would fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(CLOSED_PIPE) from None
+    """Write to stdout at once. Errors: OutputError."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def spell(how: Spelling) -> None:

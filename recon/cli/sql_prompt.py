@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from recon.cli.output import note, write
-from recon.errors import ConfigError, ReconError
+from recon.errors import ConfigError, OutputError, ReconError
 
 #: Most characters of one statement; more is a mistake of a clipboard.
 MAX_STATEMENT: Final = 1_000_000
@@ -42,6 +42,8 @@ def run_prompt(read_line: ReadLine, ask: Ask, describe: Describe) -> None:
                 _command(text, describe)
             elif text.strip("; \n"):
                 ask(text)
+        except OutputError:
+            raise
         except ReconError as error:
             note(str(error))
         except KeyboardInterrupt:

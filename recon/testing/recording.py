@@ -7,6 +7,7 @@ which the two differ is not used. A power of ten always leaves the digits as the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from recon.errors import ConfigError
 from recon.ledger.rules import RecoveryRules, Rules, parse_rules
 from recon.log.events import Event
 from recon.testing.case import EXPECTED, FRAMES, RULES, Case
@@ -43,17 +45,33 @@ class Recording(NamedTuple):
         return Case(name, self.cut.lines, self.rules, self.cut.quiet_s, self.cut.begins_at)
 
     def write(self, directory: Path) -> None:
-        """Write it into a directory, which is made; what is expected of it, a person adds."""
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / FRAMES).write_bytes(b"".join(map(written, self.cut.lines)))
-        (directory / RULES).write_bytes(self.rules + b"\n")
+        """Write it into a directory, which is made; what is expected of it, a person adds. Errors: ConfigError.
+
+        Of one that cannot be written whole nothing stays.
+        """
         expected = {
             "trouble": "",
             "note": " ".join(f"{line}." for line in self.lacks),
             "begins_at": self.cut.begins_at,
             "quiet_s": self.cut.quiet_s,
         }
-        (directory / EXPECTED).write_bytes(msgspec.json.format(_encode(expected), indent=1) + b"\n")
+        contents = {
+            FRAMES: b"".join(map(written, self.cut.lines)),
+            RULES: self.rules + b"\n",
+            EXPECTED: msgspec.json.format(_encode(expected), indent=1) + b"\n",
+        }
+        made = not directory.exists()
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            for name, content in contents.items():
+                (directory / name).write_bytes(content)
+        except OSError as error:
+            with suppress(OSError):
+                for name in contents:
+                    (directory / name).unlink(missing_ok=True)
+                if made:
+                    directory.rmdir()
+            raise ConfigError(f"{directory} cannot be written: {error.strerror or 'unknown reason'}") from error
 
 
 def as_it_is(log: Sequence[Event], account: str, rules: bytes) -> Recording:

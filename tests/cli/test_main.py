@@ -75,6 +75,11 @@ def _raising(error: BaseException) -> Callable[[], None]:
             3,
             "recon: the database refused or failed: refused",
         ),
+        (
+            OSError(28, "No space left on device", "out.csv"),
+            74,
+            "recon: out.csv cannot be written: No space left on device",
+        ),
         (ZeroDivisionError("by zero"), 70, "ZeroDivisionError: by zero"),
         (KeyboardInterrupt(), 130, "recon: interrupted"),
         (BaseExceptionGroup("nursery", [KeyboardInterrupt()]), 130, "recon: interrupted"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
 from io import BytesIO
@@ -16,6 +18,7 @@ from recon.closing.ageing import DEFAULT_BOUNDS
 from recon.errors import ConfigError
 from recon.exact import EXACT
 from recon.reports import formats
+from recon.reports.destination import whole_file
 from recon.reports.formats import FORMATS, csv_file, html_file, parquet_file, xlsx_file
 from recon.reports.model import ReportRow
 from recon.reports.pictures import Drift, DriftPoint, ageing
@@ -156,6 +159,27 @@ def test_a_workbook_that_is_given_up_leaves_no_temporary_file(tmp_path: Path, mo
     assert list(tmp_path.iterdir()), "rows wait there"
     sink.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_full_disk_is_one_error_and_nothing_is_told_beside(format_: formats.Format, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be written: No space left on device$"):
+        _write_to_a_full_disk(format_, tmp_path / "report")
+    assert list(tmp_path.iterdir()) == []
+    gc.collect()  # what a library still wants to say, it says when it is taken away
+
+
+def _write_to_a_full_disk(format_: formats.Format, path: Path) -> None:
+    with whole_file(path, replace=False) as stream:
+        full = os.open("/dev/full", os.O_RDWR)
+        os.dup2(full, stream.fileno())
+        os.close(full)
+        sink = formats.sink_of(format_)(stream, header(), [])
+        try:
+            sink.write(sample() * 40)
+            sink.end()
+        finally:
+            sink.close()
 
 
 def test_a_page_needs_nothing_from_outside_and_runs_nothing() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from recon.errors import ConfigError
 from recon.ledger.rules import parse_rules
 from recon.log import events
 from recon.log.events import Event
@@ -41,6 +44,23 @@ def played(directory: Path) -> tuple[ReplayedCase, str]:
 def read_back(recording: Recording, directory: Path) -> Case:
     recording.write(directory)
     return load_case(directory)
+
+
+def test_of_a_case_that_cannot_be_written_whole_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, account = played(LOST_FILL)
+    recording = as_it_is(first.log[1:], account, first.case.rules)
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name != "rules.json":
+            return write(path, content)
+        write(path, content[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ConfigError, match=r"case cannot be written: No space left on device$"):
+        recording.write(tmp_path / "case")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("directory", [*OWN, *PUBLISHED], ids=lambda each: each.name)

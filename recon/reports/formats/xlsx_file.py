@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Sequence
 from decimal import Decimal
@@ -35,14 +36,29 @@ _CUT: Final = " … (cut off: {} characters)"
 _WIDTHS: Final = {"text": 18, "decimal": 20, "integer": 10, "boolean": 8, "time": 27, "date": 11}
 
 
+class _Target:
+    """What a workbook is written to. A zip file that failed writes once more when it is taken away: then to nothing."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def leave(self) -> None:
+        """Take whatever else is written, and keep none of it."""
+        self._stream = io.BytesIO()
+
+
 class XlsxFile:
     """Writes line by line; lines wait in temporary files, not in memory."""
 
     def __init__(self, stream: BinaryIO, header: Header, sheet_rows: int = SHEET_ROWS) -> None:
         # Removed with whatever is in it, also where the report fails.
         self._temporary = tempfile.TemporaryDirectory(prefix="recon-report-")
+        self._target = _Target(stream)
         self._book = xlsxwriter.Workbook(
-            stream,
+            self._target,
             {"constant_memory": True, "tmpdir": self._temporary.name, "use_zip64": True, "in_memory": False},
         )
         # Otherwise the file tells when it was made by the clock, and the header does that.
@@ -95,6 +111,7 @@ class XlsxFile:
             waiting = getattr(sheet, "row_data_fh", None)
             if waiting is not None:
                 waiting.close()
+        self._target.leave()
         self._temporary.cleanup()
 
     def _about(self, header: Header) -> None:
