@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import structlog
@@ -277,6 +277,33 @@ async def test_a_process_that_is_killed_again_and_again_folds_each_event_once(
     async with running(undisturbed):
         await undisturbed.until_folded(head)
     assert folded(database.service_url) == books
+
+
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [(COMMAND, {"signal": 9}), ((sys.executable, "-c", "raise SystemExit(3)"), {"exit_status": 3})],
+)
+async def test_the_log_says_once_that_a_process_was_replaced_and_how_it_ended(
+    database: TestDatabase, engine: Engine, command: tuple[str, ...], how: dict[str, int]
+) -> None:
+    head = Writer(database.service_url).append(new_events(1))
+    watched = Watched("process", database.service_url, engine, command)
+
+    def of(lines: list[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
+        return [line for line in lines if line["event"] == "the projection's process was replaced"]
+
+    with structlog.testing.capture_logs() as lines:
+        async with supervised(watched):
+            if command is COMMAND:
+                await watched.until_folded(head)
+                assert not of(lines), "the first one replaces none"
+                os.kill(watched.pid, signal.SIGKILL)
+            await watched.until(lambda: of(lines))
+    first, *more = of(lines)
+    assert first == {
+        "event": first["event"], "log_level": "warning", "gateway": GATEWAY, "pid": first["pid"], **how,
+    }  # fmt: skip
+    assert command is not COMMAND or not more
 
 
 async def test_a_process_that_hangs_is_killed_and_another_one_goes_on(

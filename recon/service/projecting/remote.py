@@ -1,6 +1,7 @@
 """A projector in a process of its own, as the service sees it: it starts the process, hears it, and ends it.
 
 1. A process that ends, or says what nobody understands, fails `run`; the supervisor starts another one after a pause.
+   The log then says that one that did not tell why it ended was replaced, and how it ended.
 2. One that has not moved for HUNG_SECONDS is killed. Seconds are counted by looks of this loop, so that a service that
    stood still itself holds nobody else guilty.
 3. The first hint is told at once. While others follow, the last one of a moment stands for all, and so it does while
@@ -93,6 +94,8 @@ class RemoteProjector:
         self._view = WholeView()
         self._failed: Failed | None = None
         self._is_hung = False
+        #: How the process before ended, if it did not say why: its exit status, or minus a signal's number.
+        self._former: int | None = None
         self._told_first = False
         self._hints = _Hints()
         status.measure = self._figures
@@ -140,7 +143,8 @@ class RemoteProjector:
             raise self._failure(await process.end())
         except ReconError as error:
             self._status.set("retrying", f"{error}; another process is started")
-            await self._end()
+            status = await self._end()
+            self._former = None if self._failed is not None else status
             raise
 
     async def finish(self, *, fold: bool = True) -> None:
@@ -164,16 +168,25 @@ class RemoteProjector:
         self._view, self._failed, self._is_hung = WholeView(), None, False
         self._told_first = self._is_first()
         self._process = process = await start(self._command)
-        _log.debug("a process projects", gateway=self._gateway, pid=process.pid)
+        self._say_started(process.pid)
         await process.send(line_of(Begin(self._gateway, self._url, self._log_level, self._secrets, self._told_first)))
         return process
 
-    async def _end(self) -> None:
-        """End the process, if there is one, whatever it does."""
+    def _say_started(self, pid: int) -> None:
+        former, self._former = self._former, None
+        if former is None:
+            _log.debug("a process projects", gateway=self._gateway, pid=pid)
+        else:
+            how = {"signal": -former} if former < 0 else {"exit_status": former}
+            _log.warning("the projection's process was replaced", gateway=self._gateway, pid=pid, **how)
+
+    async def _end(self) -> int | None:
+        """End the process, whatever it does, and return its exit status as `end` does; None if there is none."""
         process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            await process.end()
+        if process is None:
+            return None
+        process.kill()
+        return await process.end()
 
     def _failure(self, status: int) -> ReconError:
         """Return why the process ended by itself, with its exit status (minus a signal's number)."""
