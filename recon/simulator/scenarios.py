@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from math import ceil
 from typing import Final
 
 from recon.errors import SimulationError
@@ -40,6 +41,10 @@ JUDGED_WINDOWS: Final = 6
 JUDGED_SECONDS: Final = 6.0
 #: Shortest stretch of the day that holds the demonstration's faults, in seconds.
 _MIN_STRETCH_SECONDS: Final = 8.0
+#: The shortest day whose faults can be judged, in whole seconds.
+LEAST_SECONDS: Final = ceil(
+    (_MIN_STRETCH_SECONDS + JUDGED_WINDOWS * DEMO_WINDOW_SECONDS + JUDGED_SECONDS) / (1 - SETTLING_SHARE)
+)
 #: Mean fills per second of an account's busiest unit in the demonstration.
 _DEMO_RATE: Final = 1.6
 #: Configured latest funding, as a part of its interval.
@@ -59,9 +64,9 @@ def planting_stretch(duration: float, window: float) -> tuple[float, float]:
 def _stretch(day_name: str, duration: float) -> tuple[float, float]:
     first, last = planting_stretch(duration, DEMO_WINDOW_SECONDS)
     if last - first < _MIN_STRETCH_SECONDS:
-        least = (_MIN_STRETCH_SECONDS + JUDGED_WINDOWS * DEMO_WINDOW_SECONDS + JUDGED_SECONDS) / (1 - SETTLING_SHARE)
         raise SimulationError(
-            f"A {day_name} of {duration:g} s is too short for its faults to be judged; give it at least {least:.0f} s."
+            f"A {day_name} of {duration:g} s is too short for its faults to be judged; give it at least"
+            f" {LEAST_SECONDS} s."
         )
     return first, last
 

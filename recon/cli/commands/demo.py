@@ -13,11 +13,14 @@ from recon.cli.demo.run import Options, run_demo
 from recon.cli.demo.summary import Summary, print_summary
 from recon.cli.demo.try_next import TryNext
 from recon.cli.output import spelling, write
+from recon.simulator.scenarios import LEAST_SECONDS
 
 
 def demo(
     *,
-    duration: Annotated[float, typer.Option(metavar="SECONDS", help="Seconds of trading.", max=86_400)] = 60.0,
+    duration: Annotated[
+        float, typer.Option(metavar="SECONDS", help=f"Seconds of trading, at least {LEAST_SECONDS}.", max=86_400)
+    ] = 60.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 7,
     headless: Annotated[
         bool, typer.Option("--headless", help="No live screen: short lines and a summary, for scripts and pipes.")
@@ -38,6 +41,9 @@ def demo(
     On a terminal it goes on serving, with the page, so that commands can be tried on its data. The exit status is 0 if
     every planted fault was flagged and nothing else, and 1 if not.
     """
+    if not duration >= LEAST_SECONDS:
+        why = f"must be at least {LEAST_SECONDS}, so that planted faults can be judged; {duration:g} is not"
+        raise typer.BadParameter(why, param_hint="--duration")
     live = not (headless or json) and sys.stdout.isatty()
     options = Options(duration, seed, None if data_dir is None else data_dir.absolute(), stays=live and not once)
     display: Display = LiveDisplay(duration) if live else LineDisplay(quiet=json)
