@@ -21,6 +21,7 @@ import msgspec
 import trio
 import typer
 
+from recon.child_processes import passed_on, stop
 from recon.cli.beside.task import Advanced, Answered, Failed, Message, Order, Task, answer, encode
 from recon.cli.ended import TERMINATED, ending_in_order
 from recon.cli.failure import Failure, failure
@@ -37,8 +38,6 @@ from recon.service.collector import rest_collector
 COMMAND: Final = (sys.executable, "-P", "-m", "recon.cli.beside.worker")
 #: Where a worker finds this same recon.
 _PLACE: Final = str(Path(__file__).parents[3])
-#: Settings and secrets of the command: a worker has its own, by its input.
-_NOT_PASSED: Final = "RECON_"
 #: Longest wait for a worker to take back what it began, in seconds; what one leaves over the next one removes.
 STOP_SECONDS: Final = 60.0
 #: Longest message of a worker, in bytes: an answer names every break that differs.
@@ -138,7 +137,7 @@ class Answers(Generic[Answer]):
         except ProjectionError as error:
             return _failed(str(error))
         finally:
-            await _stop(process)
+            await stop(process, STOP_SECONDS)
         return last or _failed(
             f"the process that folded gateway {task.gateway!r} ended by itself (status {status}); look, and try again"
         )
@@ -180,7 +179,7 @@ def _failed(text: str) -> Failed:
 
 async def _start(*, with_traceback: bool) -> trio.Process:
     """Start a worker; its errors go where ours go. In a session of its own, Ctrl-C reaches the command alone."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED)}
+    environment = passed_on()
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_PLACE, os.environ.get("PYTHONPATH"))))
     return await trio.lowlevel.open_process(
         [*COMMAND, *([TRACEBACK] if with_traceback else [])],
@@ -198,18 +197,3 @@ async def _messages(source: trio.abc.ReceiveStream) -> AsyncIterator[Message]:
     reader = LineReader(source, Lines(MAX_MESSAGE_BYTES, too_long))
     while (line := await reader.next()) is not None:
         yield decode(line)
-
-
-async def _stop(process: trio.Process) -> None:
-    """Ask a worker that still runs to end, wait for what it takes back, and kill it if it does not end."""
-    with trio.CancelScope(shield=True):
-        if process.poll() is None:
-            process.terminate()
-            with trio.move_on_after(STOP_SECONDS):
-                await process.wait()
-        if process.poll() is None:
-            process.kill()
-            await process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                await trio.aclose_forcefully(stream)

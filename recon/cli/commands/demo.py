@@ -41,7 +41,7 @@ def demo(
     On a terminal it goes on serving, with the page, so that commands can be tried on its data. The exit status is 0 if
     every planted fault was flagged and nothing else, and 1 if not.
     """
-    if not duration >= LEAST_SECONDS:
+    if duration < LEAST_SECONDS:
         why = f"must be at least {LEAST_SECONDS}, so that planted faults can be judged; {duration:g} is not"
         raise typer.BadParameter(why, param_hint="--duration")
     live = not (headless or json) and sys.stdout.isatty()

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import trio
 
+from recon.child_processes import passed_on, stop
 from recon.cli.demo.scoring import Fault
 from recon.errors import SimulationError
 from recon.library_words import in_our_words
@@ -83,7 +84,7 @@ class Simulation:
         write_private(self.key_file, self.key.encode())
         with self._log.open("wb") as log:
             process = await trio.lowlevel.open_process(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, env=passed_on()
             )
         try:
             await self._await_ready(process)
@@ -91,7 +92,7 @@ class Simulation:
             status = await process.wait()
             raise SimulationError(f"the simulator ended by itself (exit status {status}): {self._last_words()}")
         finally:
-            await _stop(process)
+            await stop(process, STOP_SECONDS)
 
     async def _await_ready(self, process: trio.Process) -> None:
         with trio.move_on_after(READY_SECONDS):
@@ -106,16 +107,3 @@ class Simulation:
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "it wrote nothing"
-
-
-async def _stop(process: trio.Process) -> None:
-    """Terminate the process, and kill it if it does not end."""
-    if process.poll() is not None:
-        return
-    with trio.CancelScope(shield=True):
-        process.terminate()
-        with trio.move_on_after(STOP_SECONDS):
-            await process.wait()
-        if process.poll() is None:
-            process.kill()
-            await process.wait()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 import trio
 
+from recon.child_processes import passed_on
 from recon.errors import ProjectionError
 from recon.lines import LineReader
 from recon.network_errors import system_text
@@ -20,8 +20,6 @@ from recon.service.projecting.messages import lines_of_messages
 COMMAND: Final = (sys.executable, "-P", "-m", "recon.service.projecting.child")
 #: Longest wait for the end of a process that says nothing more, or was killed, in seconds.
 END_SECONDS: Final = 2.0
-#: Settings and secrets of the service, and its service manager: none of them is this process's business.
-_NOT_PASSED: Final = ("RECON_", "NOTIFY_SOCKET", "WATCHDOG_")
 
 
 class ProjectionProcess:
@@ -83,7 +81,7 @@ async def start(command: Sequence[str] = COMMAND) -> ProjectionProcess:
             list(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(os.environ),
+            env=passed_on(),
             start_new_session=True,
         )
     except OSError as error:
@@ -91,8 +89,3 @@ async def start(command: Sequence[str] = COMMAND) -> ProjectionProcess:
     if process.stdin is None or process.stdout is None:
         raise ProjectionError("the projection's process has no pipes")
     return ProjectionProcess(process, process.stdin, process.stdout)
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what of our environment the process gets."""
-    return {key: value for key, value in environ.items() if not key.startswith(_NOT_PASSED)}
