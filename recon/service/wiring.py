@@ -29,6 +29,7 @@ from recon.service.monitor import Monitor
 from recon.service.otel import open_tracing
 from recon.service.partition_making import PARTITIONS, keep_partitions
 from recon.service.pipeline import GatewayPipeline
+from recon.service.statistics_keeping import STATISTICS, keep_statistics
 from recon.service.status import SERVICE, StatusBoard
 from recon.service.status_store import publish, publish_once
 from recon.service.stored_figures import FiguresCache
@@ -161,6 +162,7 @@ class _Service:
         parts: dict[str, Callable[[], Awaitable[object]]] = {
             "listener": _listener(self._handle.service_url, self._pipelines, alerts),
             "board": partial(publish, self._board, self._database, self._instance),
+            STATISTICS: partial(keep_statistics, self._database, self._board.reporter(SERVICE, STATISTICS)),
             "watcher": partial(
                 watch,
                 self._database,
