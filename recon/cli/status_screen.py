@@ -252,7 +252,7 @@ def _sums(view: StatusView, look: Look) -> Iterator[str]:
 def _accounts(view: StatusView, look: Look) -> str:
     standing = view.standing
     if view.blind:
-        return f"{_mark('stale', look)} 0 of {standing.accounts} covered now; {standing.covered} when last seen"
+        return f"{_mark('stale', look)} 0 of {standing.accounts} covered now; {standing.covered_then} when last seen"
     word = "covered" if standing.accounts and standing.covered == standing.accounts else "gap"
     orders = (
         f"; {counted(standing.unaccounted_orders, 'order')} not accounted for" if standing.unaccounted_orders else ""

@@ -19,10 +19,19 @@ _GATEWAYS: Final = """
     SELECT g.*, (SELECT max(a.last_alive_at) FROM recon.accounts AS a WHERE a.gateway = g.name) AS seen_at
     FROM recon.gateways AS g WHERE CAST(:gateway AS text) IS NULL OR g.name = :gateway ORDER BY g.name
 """
+#: A session that ended is a gap of each account; until the gateway's last sign of life they were what they were.
 _ACCOUNTS: Final = """
     SELECT count(*) AS accounts, count(*) FILTER (WHERE a.state = 'covered') AS covered,
+           count(*) FILTER (WHERE EXISTS (
+               SELECT FROM recon.coverage AS c
+               WHERE c.gateway = a.gateway AND c.account = a.account AND c.state = 'covered'
+                 AND c.from_time <= a.seen_at AND (c.until_time IS NULL OR c.until_time >= a.seen_at)
+           )) AS covered_then,
            coalesce(sum(a.open_orders_unaccounted), 0) AS orders
-    FROM recon.accounts AS a WHERE CAST(:gateway AS text) IS NULL OR a.gateway = :gateway
+    FROM (
+        SELECT t.*, max(t.last_alive_at) OVER (PARTITION BY t.gateway) AS seen_at FROM recon.accounts AS t
+        WHERE CAST(:gateway AS text) IS NULL OR t.gateway = :gateway
+    ) AS a
 """
 _UNITS: Final = """
     SELECT u.verdict, count(*) AS units FROM (
@@ -58,6 +67,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     gateways: Sequence[Row]
     accounts: int
     covered: int
+    #: How many were covered when their gateway gave its last sign of life.
+    covered_then: int
     unaccounted_orders: int
     units: Mapping[str, int]
     open_cases: int
@@ -91,6 +102,7 @@ def read_standing(source: Source, now: datetime, gateway: str | None = None) -> 
         gateways=gateways,
         accounts=_number(accounts["accounts"]),
         covered=_number(accounts["covered"]),
+        covered_then=_number(accounts["covered_then"]),
         unaccounted_orders=_number(accounts["orders"]),
         units={str(row["verdict"]): _number(row["units"]) for row in query_rows(source, _UNITS, asked)},
         open_cases=_number(cases["open"]),

@@ -24,7 +24,7 @@ from tests.cli.conftest import Recon
 from tests.cli.test_breaks import fold_all
 from tests.conftest import TestDatabase
 from tests.support.coverage_rows import CoverageLog
-from tests.support.database_days import write_events
+from tests.support.database_days import fold, write_events
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 GATEWAY = {
@@ -40,7 +40,7 @@ def look(width: int = 80, *, glyphs: bool = True) -> Look:
 
 def standing(**changes: Any) -> Standing:
     of: dict[str, Any] = {
-        "gateways": [GATEWAY], "accounts": 6, "covered": 6, "unaccounted_orders": 0,
+        "gateways": [GATEWAY], "accounts": 6, "covered": 6, "covered_then": 6, "unaccounted_orders": 0,
         "units": {"agreed": 14, "break": 5, "unmodelled": 1}, "open_cases": 4, "open_breaks": 5,
         "oldest": NOW - timedelta(seconds=31), "cleared_today": 1, "usd": Decimal("18523.08"), "sent": 6, "waiting": 0,
         "failed": 0, "last_sent_at": NOW, "channels": 2, "rules": {"prod-eu": "5e5334af00"}, "rules_waiting": [],
@@ -109,6 +109,28 @@ def test_stale_is_said_first_and_nothing_looks_current() -> None:
     assert "current" not in text
     nothing = "\n".join(status_lines(view(stale=(gone,)), look()))
     assert "NOTHING KNOWN NEEDS SOMEBODY, but this is not current" in nothing
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_stale_screen_counts_who_was_covered_when_last_seen(
+    recon: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "10"), symbols=[])
+    for name in ("BITMEX", "GONE"):
+        driver.server_info(account=name)
+        for kind in ("SYMBOLS", "ORDER_EXEC_REPORT", "BALANCE", "POSITION"):
+            driver.snapshot(f"{kind}_SNAPSHOT", [], account=name)
+    for _ in range(45):
+        driver.tick(silent=["GONE"])
+    if stopped:
+        driver.close_session("stopped")
+    told = [NewEvent(each.kind, each.payload, each.received_at, each.account, each.session) for each in driver.log]
+    write_events(database.service_url, "prod-eu", told)
+    fold(database.service_url, "prod-eu")
+    shown = recon("status").out
+    assert "0 of 3 covered now; 2 when last seen" in shown, shown
 
 
 def test_nothing_to_do_is_said_with_its_proof() -> None:
