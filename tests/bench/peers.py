@@ -73,9 +73,11 @@ def measure(stage: Stage, figures: Figures, sizes: Sizes) -> None:
     """Measure the peers."""
     events = new_events(sizes.peers_batched)[1:]
     environment = _environment(stage)
+    stage.settle()
     _eventsourcing_append(figures, environment, events, sizes)
     _orm(stage, figures, events, sizes)
     followed = events[: sizes.peers_followed]
+    stage.settle()
     rates = [_runner(environment, followed, number) for number in range(sizes.repeats)]
     note = f"{len(followed):,} events into a view of its position alone, median of {sizes.repeats}"
     figures.add("es_runner", "eventsourcing, ProjectionRunner", median(rates), "/s", note)

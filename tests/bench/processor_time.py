@@ -14,6 +14,15 @@ _OWN: Final = slice(11, 13)
 _ENDED: Final = slice(13, 15)
 
 
+def own_seconds(pid: int, processes: Path = PROCESSES) -> float:
+    """Return what a process alone has computed, in seconds; 0 where the system does not tell."""
+    try:
+        told = (processes / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0.0
+    return sum(map(int, told.rpartition(")")[2].split()[_OWN])) / os.sysconf("SC_CLK_TCK")
+
+
 def family_seconds(pid: int, processes: Path = PROCESSES) -> float:
     """Return what a process and its children have computed, in seconds; 0 where the system does not tell."""
     ticks = 0

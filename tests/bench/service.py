@@ -3,7 +3,8 @@
 Nothing of the service is replaced, but with `--books-alone` what compares and classifies. A load waits for the books,
 which takes long on a busy machine, so silence ends no session before QUIET_SECONDS. Its projector is of a class
 that notes when it is told of a commit (the recorder's hint, which follows the acknowledgement) and when a step of its
-own has been committed. At the end the notes are written to the stamps file.
+own has been committed; of a process that projects, when the service hears of it. At the end the notes are written to
+the stamps file.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ from recon.projection.projector import Projector
 from recon.projection.step import Step
 from recon.service import pipeline
 from recon.service.endpoints import endpoint_of
+from recon.service.projecting.messages import Moved, Report
+from recon.service.projecting.remote import RemoteProjector
 from recon.service.run import run_service
 from tests.bench.alone import leave_out
+from tests.bench.processor_time import own_seconds
 
 #: How long the load may be silent before the service ends the session, in seconds.
 QUIET_SECONDS: Final = 120.0
@@ -53,27 +57,62 @@ class Stamps(msgspec.Struct):
     step_seconds: float = 0.0
 
 
+class StopWatch:
+    """Notes the times of commits and of projected positions; `computed` gives the processor time so far."""
+
+    def __init__(self, stamps: Stamps, computed: Callable[[], float]) -> None:
+        self._stamps = stamps
+        self._computed = computed
+        self._began: float | None = None
+
+    def committed(self, seq: int) -> None:
+        self._stamps.committed.append((seq, time.time_ns()))
+        if self._began is None:
+            self._began = self._computed()
+
+    def projected(self, seq: int) -> None:
+        self._stamps.projected.append((seq, time.time_ns()))
+        if self._began is not None:
+            self._stamps.computed_seconds = self._computed() - self._began
+
+
 class TimedProjector(Projector):
     """A projector that notes times."""
 
     def __init__(self, *given: Any, stamps: Stamps, on_step: Callable[[Step], None], **named: Any) -> None:
         super().__init__(*given, **named, on_step=self._note)
-        self._stamps = stamps
+        self._watch = StopWatch(stamps, time.process_time)
         self._on_noted = on_step
-        self._began: float | None = None
 
     def hint(self, seq: int | None = None) -> None:
         if seq is not None:
-            self._stamps.committed.append((seq, time.time_ns()))
-            if self._began is None:
-                self._began = time.process_time()
+            self._watch.committed(seq)
         super().hint(seq)
 
     def _note(self, step: Step) -> None:
-        self._stamps.projected.append((step.seq, time.time_ns()))
-        if self._began is not None:
-            self._stamps.computed_seconds = time.process_time() - self._began
+        self._watch.projected(step.seq)
         self._on_noted(step)
+
+
+class TimedRemoteProjector(RemoteProjector):
+    """A projector in a process that notes times."""
+
+    def __init__(self, *given: Any, stamps: Stamps, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._watch = StopWatch(stamps, self._computed)
+
+    def _computed(self) -> float:
+        return time.process_time() + (0.0 if self.pid is None else own_seconds(self.pid))
+
+    def hint(self, seq: int | None = None) -> None:
+        if seq is not None:
+            self._watch.committed(seq)
+        super().hint(seq)
+
+    def _take(self, report: Report) -> None:
+        if isinstance(report, Moved):
+            self._watch.projected(report.position.seq)
+        super()._take(report)
 
 
 def _peak() -> int:
@@ -103,7 +142,9 @@ def main() -> None:
         leave_out()
     stamps = Stamps()
     timed: Callable[..., Projector] = partial(TimedProjector, stamps=stamps)
+    remote: Callable[..., RemoteProjector] = partial(TimedRemoteProjector, stamps=stamps)
     setattr(pipeline, "Projector", timed)  # noqa: B010  # the seams of this stop-watch; mypy rightly minds them
+    setattr(pipeline, "RemoteProjector", remote)  # noqa: B010  # as above
     meters: list[StepMeter] = []
 
     def new_meter() -> StepMeter:

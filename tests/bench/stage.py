@@ -46,7 +46,13 @@ class Stage:
         return f"bench-{next(self._names)}"
 
     def settle(self) -> None:
-        """Do what Postgres would do in the background sooner or later, so that no measurement pays for another's."""
+        """Do what Postgres would do in the background sooner or later, so that no measurement pays for another's.
+
+        Else autovacuum reads what another part has appended, for minutes, while this one is measured.
+        """
+        for url in (self.server.url(SUPERUSER), self.peers_url):
+            with psycopg.connect(libpq_url(url), autocommit=True) as connection:
+                connection.execute("VACUUM (ANALYZE)")
         with psycopg.connect(libpq_url(self.server.url(SUPERUSER)), autocommit=True) as connection:
             connection.execute("CHECKPOINT")
 

@@ -216,6 +216,11 @@ def _connected(stage: Stage) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+def by_process(kind: str) -> str:
+    """Return the settings that have a gateway projected by a `process` of its own, or by a `task` of the service."""
+    return f'[service]\nprojection = "{kind}"\n'
+
+
 def saturated(stage: Stage, figures: Figures, load: FrameFile) -> None:
     """Measure the saturated rate, and the service's memory on the way."""
     done = run(stage, load)
@@ -235,12 +240,13 @@ def saturated(stage: Stage, figures: Figures, load: FrameFile) -> None:
 
 
 def offered(figures: Figures, stage: Stage, load: FrameFile, rate: int) -> None:
-    """Measure the latencies at an offered rate."""
-    done = run(stage, load, float(rate))
-    note = f"{load.frames:,} frames, without the first second"
-    for name, stamps in (("committed", done.stamps.committed), ("projected", done.stamps.projected)):
-        times = done.latencies(stamps)
-        for percent in (50, 99):
-            value = times[min(len(times) - 1, len(times) * percent // 100)]
-            figures.add(f"{name}_p{percent}_{rate}", f"{rate:,}/s offered: {name}, p{percent}", value, "ms", note)
-    done.add_cost(figures, f"offered_{rate}", f"{rate:,}/s offered")
+    """Measure the latencies at an offered rate, projected by a task of the service and by a process of its own."""
+    for kind, end in (("task", ""), ("process", "_process")):
+        done = run(stage, load, float(rate), settings=by_process(kind))
+        what, note = f"{rate:,}/s offered, by {kind}", f"{load.frames:,} frames, without the first second"
+        for name, stamps in (("committed", done.stamps.committed), ("projected", done.stamps.projected)):
+            times = done.latencies(stamps)
+            for percent in (50, 99):
+                value = times[min(len(times) - 1, len(times) * percent // 100)]
+                figures.add(f"{name}_p{percent}_{rate}{end}", f"{what}: {name}, p{percent}", value, "ms", note)
+        done.add_cost(figures, f"offered_{rate}{end}", what)
