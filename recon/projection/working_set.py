@@ -32,7 +32,7 @@ from recon.reconciliation.reconciler import Reconciler
 from recon.times import microseconds
 
 #: Orders kept in memory between batches; older ones are loaded again when a report names them.
-MAX_ORDERS: Final = 20_000
+MAX_ORDERS: Final = 5_000
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 _clock: Final = msgspec.msgpack.Decoder(LedgerClock).decode

@@ -146,6 +146,9 @@ KEEP_US: Final = 150_000_000
 KEEP_HOLDS: Final = 2
 #: Fewer columns than this are not worth dropping while the unit is busy.
 MIN_DROP: Final = 8
+#: A busy unit forgets this part of its columns at least: so each is renumbered a few times, and a third more than is
+#: needed is kept at most.
+DROP_PART: Final = 4
 #: Most fills whose fee may be taken in an asset that no fill moved yet.
 MAX_SHADOWED_FILLS: Final = 64
 

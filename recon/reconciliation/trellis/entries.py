@@ -61,10 +61,15 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     booked_fee: int = 0
 
 
+def place_of(entry: Entry) -> tuple[int, int]:
+    """Return what entries are sorted by."""
+    return entry.stamp_us, entry.number
+
+
 class Entries:
     """The kept entries of a unit and their running totals."""
 
-    __slots__ = ("items", "limit", "net", "others", "quantum", "rates", "sort", "stamp", "sums", "window")
+    __slots__ = ("items", "limit", "net", "others", "quantum", "rates", "stamp", "sums", "window")
 
     def __init__(self, rates: RateView, window: int) -> None:
         """Take the account's rates, and the window in microseconds."""
@@ -73,7 +78,6 @@ class Entries:
         #: What rounding may come to: the unit's quantum, twice that where the venue cuts.
         self.quantum = 0
         self.items: list[Entry] = []
-        self.sort: list[tuple[int, int]] = []
         self.stamp = [LONG_AGO]
         self.sums: list[Totals] = [NOTHING]
         #: Amounts less the expected fees: what a report that holds the entries shows.
@@ -85,23 +89,28 @@ class Entries:
 
     def insert(self, entry: Entry) -> int:
         """Take an entry; return its index."""
-        place = (entry.stamp_us, entry.number)
-        sort = self.sort
-        if not sort or sort[-1] < place:
-            sort.append(place)
-            self.items.append(entry)
+        items = self.items
+        if not items or place_of(items[-1]) < place_of(entry):
+            items.append(entry)
             self._append(entry)
-            return len(sort) - 1
-        index = bisect_right(sort, place)
-        sort.insert(index, place)
-        self.items.insert(index, entry)
+            return len(items) - 1
+        index = self.before(place_of(entry))
+        items.insert(index, entry)
         self._put_in(index)
         return index
+
+    def before(self, place: tuple[int, int]) -> int:
+        """Return how many entries do not sort after a place."""
+        return bisect_right(self.items, place, key=place_of)
+
+    def stamped(self, stamp_us: int) -> list[Entry]:
+        """Return the entries of a stamp."""
+        return self.items[bisect_left(self.stamp, stamp_us) - 1 : bisect_right(self.stamp, stamp_us) - 1]
 
     def book(self, entry: Entry, fee: int) -> None:
         """Note a fee that was booked with a kept entry."""
         entry.booked_fee += fee
-        after = bisect_left(self.sort, (entry.stamp_us, entry.number)) + 1
+        after = self.before(place_of(entry))
         self.sums[after:] = [(*each[:BOOKED], each[BOOKED] + fee) for each in self.sums[after:]]
 
     def shift(self, amount: int, booked: int) -> None:
@@ -115,7 +124,7 @@ class Entries:
 
     def forget(self, count: int) -> None:
         """Forget the first entries; the totals stay."""
-        for each in (self.items, self.sort, self.stamp, self.sums, self.net, self.limit, self.others):
+        for each in (self.items, self.stamp, self.sums, self.net, self.limit, self.others):
             del each[:count]
         self.stamp[0], self.others[0] = LONG_AGO, NO_OTHERS
 
@@ -130,8 +139,7 @@ class Entries:
 
     def replace(self, entries: Iterable[Entry]) -> None:
         """Replace the kept entries."""
-        self.items = sorted(entries, key=lambda each: (each.stamp_us, each.number))
-        self.sort = [(each.stamp_us, each.number) for each in self.items]
+        self.items = sorted(entries, key=place_of)
         self.rebuild()
 
     def totals_without(self, count: int, out: Iterable[int]) -> Totals:
@@ -234,17 +242,20 @@ def _fee(entry: Entry, rates: KeyRates, rate: int, turnover: int, rounded: int) 
 
 
 def _plus(one: Totals, other: Totals) -> Totals:
-    """Add sums; nearly all entries move an amount within a slack, and perhaps a turnover."""
+    """Add sums; nearly all entries move an amount within a slack, and perhaps a turnover.
+
+    A sum to which nothing is added stays the same object: of long integers that saves memory, as there are many sums.
+    """
     amount, fee, unknown, turnover, slack, unmodelled, spread, booked = other
     return (
         one[0] + amount,
-        one[1] + fee,
-        one[2] + unknown,
-        one[3] + turnover,
-        one[4] + slack,
-        one[5] + unmodelled,
-        one[6] + spread,
-        one[7] + booked,
+        one[1] + fee if fee else one[1],
+        one[2] + unknown if unknown else one[2],
+        one[3] + turnover if turnover else one[3],
+        one[4] + slack if slack else one[4],
+        one[5] + unmodelled if unmodelled else one[5],
+        one[6] + spread if spread else one[6],
+        one[7] + booked if booked else one[7],
     )
 
 

@@ -8,14 +8,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 
 from recon.ledger.fees.fee_key import RATES
 from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.amounts import to_decimal
 from recon.reconciliation.trellis.column import OddEdge
-from recon.reconciliation.trellis.entries import Entry
+from recon.reconciliation.trellis.entries import Entry, place_of
 from recon.reconciliation.trellis.process import add_entry
 from recon.reconciliation.trellis.shadows import remove_entries
 from recon.reconciliation.trellis.steps import Cleared, Committed, Moved, Told
@@ -35,8 +34,8 @@ def place_entry(unit: UnitTrellis, entry: Entry, now: int, told: list[Told], *, 
         add_entry(unit, entry)
         return
     oldest = first.at - unit.window - (unit.grain if unit.grain > 1 else 0)
-    place, last = (entry.stamp_us, entry.number), unit.entries.sort[-1:]
-    if entry.stamp_us > oldest and last and last[0] <= place and not unit.breaks:
+    place, items = place_of(entry), unit.entries.items
+    if entry.stamp_us > oldest and items and place_of(items[-1]) <= place and not unit.breaks:
         add_entry(unit, entry)
         return
     for known in reversed(unit.breaks):
@@ -46,7 +45,7 @@ def place_entry(unit: UnitTrellis, entry: Entry, now: int, told: list[Told], *, 
             return
     first_out, later_in = next(iter(first.states))[:2]
     held = first_out + later_in.bit_length()
-    if entry.stamp_us > oldest and bisect_right(unit.entries.sort, place) >= held:
+    if entry.stamp_us > oldest and unit.entries.before(place) >= held:
         add_entry(unit, entry)
     elif absorb:
         unit.shift_levels(entry.amount, entry.booked_fee)

@@ -6,7 +6,6 @@ fill's worth as turnover. Where the schedule names the asset, the books tell the
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
 
 import msgspec
@@ -110,7 +109,7 @@ def find_assumed(unit: UnitTrellis, order: str | None, stamp_us: int, arrived_us
     A fill from before the oldest report kept may have been placed at its arrival.
     """
     for at in sorted({stamp_us, arrived_us}):
-        for entry in _stamped(unit, at):
+        for entry in unit.entries.stamped(at):
             same = entry.order == order and entry.arrived_us == arrived_us
             if same and entry.shadow == ASSUMED_SHADOW:
                 return entry
@@ -121,14 +120,8 @@ def _has_shadow(unit: UnitTrellis, fill: ShadowedFill) -> bool:
     """True if a fill has an entry already, assumed or told."""
     return any(
         entry.shadow and (entry.number == fill.number or (entry.shadow != ASSUMED_SHADOW and entry.order == fill.order))
-        for entry in _stamped(unit, fill.stamp_us)
+        for entry in unit.entries.stamped(fill.stamp_us)
     )
-
-
-def _stamped(unit: UnitTrellis, stamp_us: int) -> list[Entry]:
-    """Return the entries of a stamp."""
-    entries = unit.entries
-    return entries.items[bisect_left(entries.sort, (stamp_us, 0)) : bisect_left(entries.sort, (stamp_us + 1, 0))]
 
 
 def remove_entries(unit: UnitTrellis, gone: list[Entry]) -> None:

@@ -1,7 +1,7 @@
 """What a unit forgets: final columns, and the entries before them. Pure (semantics 5.10).
 
 1. While the account has odd edges, final columns are kept 150 s: samples of rates lie there. Otherwise two holds.
-2. A busy unit forgets at least half of its columns at a time, so each costs but once; a quiet one keeps the last.
+2. A busy unit forgets at least a quarter of its columns at a time, so each costs little; a quiet one keeps the last.
 3. A fee at no known rate stays as a parked edge.
 """
 
@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from recon.reconciliation.trellis.awaited_cash import may_explain
-from recon.reconciliation.trellis.costs import KEEP_HOLDS, KEEP_US, MIN_DROP
+from recon.reconciliation.trellis.costs import DROP_PART, KEEP_HOLDS, KEEP_US, MIN_DROP
 from recon.reconciliation.trellis.path import races
 from recon.reconciliation.trellis.suspense import after_seq, parked_edge, watch
 from recon.reconciliation.trellis.unit import ToldBreak, UnitTrellis
@@ -39,7 +39,7 @@ def trim(unit: UnitTrellis, now: int, *, long: bool, awaited: Sequence[int] = ()
     border = now - (KEEP_US if long else short_keep(unit))
     columns, final = unit.columns, unit.final
     quiet = bool(columns) and not unit.queue and columns[-1].at < border
-    least = max(MIN_DROP, len(columns) // 2)
+    least = max(MIN_DROP, len(columns) // DROP_PART)
     if not quiet and (least >= final or columns[least].at >= border):
         return False
     drop, most = 0, final if quiet else final - 1
