@@ -142,7 +142,9 @@ CONFIRMED: Final = 3
 MAX_PARKED_EDGES: Final = 32
 #: How long final columns are kept while the account has odd edges, in microseconds: samples of rates lie there.
 KEEP_US: Final = 150_000_000
-#: How long they are kept otherwise, in holds.
+#: Of a unit with more entries than this since then, what holds the latest ones: many samples lie there, too.
+KEEP_ENTRIES: Final = 2048
+#: How long they are kept otherwise, and at least, in holds.
 KEEP_HOLDS: Final = 2
 #: Fewer columns than this are not worth dropping while the unit is busy.
 MIN_DROP: Final = 8

@@ -1,6 +1,7 @@
 """What a unit forgets: final columns, and the entries before them. Pure (semantics 5.10).
 
-1. While the account has odd edges, final columns are kept 150 s: samples of rates lie there. Otherwise two holds.
+1. While the account has odd edges, final columns are kept 150 s: samples of rates lie there. Otherwise, and in a unit
+   with very many entries, two holds.
 2. A busy unit forgets at least a quarter of its columns at a time, so each costs little; a quiet one keeps the last.
 3. A fee at no known rate stays as a parked edge.
 """
@@ -11,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from recon.reconciliation.trellis.awaited_cash import may_explain
-from recon.reconciliation.trellis.costs import DROP_PART, KEEP_HOLDS, KEEP_US, MIN_DROP
+from recon.reconciliation.trellis.costs import DROP_PART, KEEP_ENTRIES, KEEP_HOLDS, KEEP_US, MIN_DROP
 from recon.reconciliation.trellis.path import races
 from recon.reconciliation.trellis.suspense import after_seq, parked_edge, watch
 from recon.reconciliation.trellis.unit import ToldBreak, UnitTrellis
@@ -31,12 +32,20 @@ def short_keep(unit: UnitTrellis) -> int:
     return KEEP_HOLDS * unit.hold()
 
 
+def _long_border(unit: UnitTrellis, now: int) -> int:
+    """Return since when a unit is kept while the account has odd edges: memory is bounded at any rate."""
+    stamps = unit.entries.stamp
+    return max(now - KEEP_US, stamps[-KEEP_ENTRIES]) if len(stamps) > KEEP_ENTRIES else now - KEEP_US
+
+
 def trim(unit: UnitTrellis, now: int, *, long: bool, awaited: Sequence[int] = ()) -> bool:
     """Forget what is older than is kept; return False if nothing was.
 
     `awaited` are the stamps of fills whose cash is to come.
     """
-    border = now - (KEEP_US if long else short_keep(unit))
+    border = now - short_keep(unit)
+    if long:
+        border = min(border, _long_border(unit, now))
     columns, final = unit.columns, unit.final
     quiet = bool(columns) and not unit.queue and columns[-1].at < border
     least = max(MIN_DROP, len(columns) // DROP_PART)
