@@ -11,6 +11,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Final
+from weakref import WeakMethod
 
 from recon.ems.protocol.bounds import MAX_TEXT_CHARS, cut
 from recon.ems.protocol.symbols import split_account
@@ -69,8 +70,21 @@ class Ledger:
         self.effects = Effects()
         #: Rows that external facts may match (semantics 10.3).
         self.fact_index = FactIndex()
-        #: Called when a unit stops or starts being modelled.
-        self.on_modelling_changed: Callable[[UnitState], None] = lambda _: None
+        #: Who is called when a unit stops or starts being modelled.
+        self._listener: Callable[[], Callable[[UnitState], None] | None] = lambda: None
+
+    def listen(self, method: Callable[[UnitState], None]) -> None:
+        """Call a method when a unit stops or starts being modelled.
+
+        Its object is not kept alive: so books and comparisons that a failed step has spoilt go at once, where a cycle
+        would wait for the collector, which looks rarely.
+        """
+        self._listener = WeakMethod(method)
+
+    def on_modelling_changed(self, state: UnitState) -> None:
+        """Tell that a unit stops or starts being modelled."""
+        if (method := self._listener()) is not None:
+            method(state)
 
     def rules_of(self, account: str) -> AccountRules:
         """Return the rules in force for an account."""

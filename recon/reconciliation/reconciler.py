@@ -69,7 +69,7 @@ class Reconciler:
         self.sources = SourceChecks(ledger)
         #: Log time, in steps of ADVANCE_US, that comparisons were last advanced to.
         self.advanced_to = ledger.clock.last_us // ADVANCE_US
-        ledger.on_modelling_changed = self.on_modelling_changed
+        ledger.listen(self.on_modelling_changed)
 
     def comparison_of(self, state: UnitState) -> ComparisonState:
         """Return a unit's comparison; a new one the first time."""
