@@ -21,7 +21,7 @@ from recon.alerts.policy_settings import policy_of
 from recon.backup.last import last_backup
 from recon.cli.commands.ems import check_gateway
 from recon.cli.connection import connect, existing_database, log_warnings_only
-from recon.cli.queries import service_parts
+from recon.cli.last_service import service_words
 from recon.clock import utc_now
 from recon.config import Settings, rules_document
 from recon.db.embedded.data_dir import default_data_dir
@@ -100,9 +100,7 @@ def of_database(settings: Settings) -> Iterator[Check]:
             before = utc_now()
             (row,) = query_rows(connection, "SELECT clock_timestamp() AS at", {})
             yield _of_clock((utc_now() - before) / 2 + before - row["at"])  # type: ignore[operator] # a time
-            parts = service_parts(connection)
-            running = {str(part["instance"]) for part in parts if part["state"] not in {"gone", "stopped"}}
-            told = f"runs as {', '.join(sorted(running))}" if running else "does not run"
+            running, told = service_words(connection)
             yield Check("service", "running", "ok" if running else "hint", told, "" if running else "recon run")
             yield from _of_books(connection, settings)
             for need in set_up(connection, {"gateway": None}):

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, text
 
 from recon.cli.new_settings import METHODS, Answers, problem_of_url, settings_text
 from recon.config import load_settings
@@ -177,6 +178,44 @@ def test_the_doctor_says_which_books_do_not_follow_the_log(
     assert books() == ("hint", "the books are 1 event behind the log")
     service.die()
     assert books() == ("hint", "no service records it; start `recon run`")
+
+
+@pytest.mark.postgres
+def test_the_doctor_says_of_a_service_that_was_killed_or_stopped_when_that_was(
+    recon: Recon, service: RecordedService, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recon.cli.last_service.QUIET", timedelta(hours=1))
+
+    def running() -> tuple[str, str]:
+        checks = recon("doctor", "--offline", "--json").json()["checks"]
+        (found,) = [each for each in checks if each["area"] == "service"]
+        return found["state"], found["detail"]
+
+    def let_pass(hours: int) -> None:
+        with engine.begin() as connection:
+            connection.execute(
+                text("UPDATE recon_store.service_parts SET updated_at = clock_timestamp() - :ago"),
+                {"ago": timedelta(hours=hours)},
+            )
+
+    assert running() == ("ok", "runs as host:1")
+    service.die()
+    state, told = running()
+    assert state == "hint"
+    assert told.startswith("holds no gateway: the last sign of life of host:1 was ")
+    let_pass(2)
+    assert running() == ("hint", "holds no gateway: the last sign of life of host:1 was 2 h ago")
+    service.part("recorder", "standby")
+    assert running() == ("ok", "runs as host:1"), "one that stands by holds no gateway"
+    let_pass(3)
+    assert running() == ("hint", "holds no gateway: the last sign of life of host:1 was 3 h ago")
+    for part in ("projection", "recorder"):
+        service.part(part, "stopped")
+    let_pass(4)
+    assert running() == ("hint", "does not run: host:1 was stopped 4 h ago")
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM recon_store.service_parts"))
+    assert running() == ("hint", "does not run, and none did within a day")
 
 
 def test_the_doctor_of_a_machine_without_a_database(recon: Recon, here: Path) -> None:
