@@ -30,25 +30,27 @@ class UnitAdvice(NamedTuple):
 
 #: What is said of a unit of a past time, by what `units_as_of` says of it; why it was not judged is kept of now alone.
 _PAST: Final = {
+    "before its first entry": "its books had not begun: their first entry is of a later time",
+    "no opening was known by then": "entries of it were booked, and no report of it was known to begin its books with",
     "before the opening": "its books had not begun: they begin with an opening after this time",
     "nothing was known of it by then": "nothing was booked of it by then",
     "never reported by then": "no report of it had come by then",
     "a break was open then; its report was judged later": "a break was open; the report that shows it was judged later",
 }
 _NOT_JUDGED: Final = "shown, not judged; why is known of now alone"
-#: The verdicts of a past time that may have a reason.
-_NOT_AS_JUDGED: Final = frozenset({"unobserved", "stale", "break"})
 
 
 def advise_then(row: Row) -> UnitAdvice | None:
-    """Return what to say of a unit of a past time that was not judged, or not by its break; None for any other.
+    """Return why a unit of a past time was not judged, not by its break, or had no books; None for any other.
 
     What can be added to the settings is a question of now.
     """
     if row["verdict"] == "unmodelled":
         return UnitAdvice(_NOT_JUDGED)
     reason = str(row.get("reason") or "")
-    return UnitAdvice(_PAST.get(reason, reason)) if reason and row["verdict"] in _NOT_AS_JUDGED else None
+    if reason in _PAST:
+        return UnitAdvice(_PAST[reason])
+    return UnitAdvice(reason) if reason and row["verdict"] == "stale" else None
 
 
 def advise(row: Row, account_rows: Sequence[Row], unit: str = "asset") -> UnitAdvice | None:

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.postgres
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 NEVER = "no opening was known by then"
 BEFORE = "before the opening"
+FIRST = "before its first entry"
 UNITS: tuple[Unit, ...] = (
     ("BINANCE", "asset", "BTC"), ("BINANCE", "asset", "USDT"), ("BINANCE", "contract", "BTC"),
     ("KRAKEN/JOHN", "asset", "BTC"),
@@ -66,7 +67,7 @@ def folded(entries: Sequence[WrittenEntry], valid_at: datetime, known_at: dateti
     """Return a unit's books by adding up every entry: slow, and plain."""
     opening = next((entry for entry in entries if entry.cause == "opening"), None)
     if opening is None or opening.recorded_at > known_at:
-        return None, NEVER
+        return None, NEVER if entries[0].occurred_at <= valid_at else FIRST
     if opening.occurred_at > valid_at:
         return None, BEFORE
     counted = (each.amount for each in entries if each.occurred_at <= valid_at and each.recorded_at <= known_at)
@@ -204,6 +205,7 @@ def deposit_found_late(owner: Engine) -> None:
         (9, 1, Decimal(10), None),
         (-1, 9, None, BEFORE),
         (1, -0.5, None, NEVER),
+        (-2, -0.5, None, FIRST),
     ],
 )
 @pytest.mark.usefixtures("deposit_found_late")

@@ -96,4 +96,13 @@ def test_of_a_past_time_nothing_is_said_that_only_now_can_be_known() -> None:
     open_then = _row("BTC", "break", reason="a break was open then; its report was judged later")
     assert advise_then(open_then) == ("a break was open; the report that shows it was judged later", ())
     assert advise_then(_row("BTC", "break")) is None
+    first = _row("KFEE", "unobserved", None, reason="before its first entry")
+    assert advise_then(first) == ("its books had not begun: their first entry is of a later time", ())
+    fees = _row("KFEE", "unobserved", None, reason="no opening was known by then")
+    assert advise_then(fees) == (
+        "entries of it were booked, and no report of it was known to begin its books with",
+        (),
+    )
+    reported = _row("BTC", reason="before the opening")
+    assert advise_then(reported) == ("its books had not begun: they begin with an opening after this time", ())
     assert advise_then(_row("BTC")) is None

@@ -19,7 +19,12 @@ BEGIN
     ORDER BY e.entry_no LIMIT 1;
     IF v_opening_known_at IS NULL OR v_opening_known_at > p_known_at THEN
         opening := NULL;
-        SELECT CASE WHEN count(*) = 0 THEN 'nothing was known of it by then' ELSE 'no opening was known by then' END
+        SELECT
+            CASE
+                WHEN count(*) = 0 THEN 'nothing was known of it by then'
+                WHEN min(e.occurred_at) > p_valid_at THEN 'before its first entry'
+                ELSE 'no opening was known by then'
+            END
         INTO reason FROM recon_exact.entries AS e
         WHERE e.gateway = p_gateway AND e.edition = p_edition AND e.account = p_account
           AND e.unit_kind = p_unit_kind AND e.unit = p_unit AND e.entry_no = 1 AND e.recorded_at <= p_known_at;
