@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from recon.cli.given_words import refuse_blanks
 from recon.cli.help_words import say_plainly
 from recon.cli.interrupt import end_in_order
 
@@ -130,7 +131,7 @@ def imported(name: str) -> Command:
     group = get_command(app)
     if not isinstance(group, TyperGroup):  # pragma: no cover - typer makes a group where there is a callback
         raise TypeError(f"{name} is no command")
-    return say_plainly(group.commands[name])
+    return say_plainly(refuse_blanks(group.commands[name]))
 
 
 def _class_of(entry: Entry) -> type[TyperCommand]:

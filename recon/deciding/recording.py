@@ -18,6 +18,7 @@ import psycopg
 
 from recon.db.raw import driver_connection
 from recon.db.source import Row, Source, query_rows
+from recon.display.words import is_blank
 from recon.errors import ConfigError, DecisionRefused, DocumentRefused
 from recon.ledger.actor import Actor
 from recon.log import submit
@@ -86,6 +87,9 @@ def wake(connection: Connection, recorded: Sequence[Recorded]) -> None:
 
 def _payload_of(decision: Decision) -> bytes:
     """Return the payload to append, which the ledger can take. Errors: ConfigError."""
+    for key, value in decision.payload.items():
+        if any(isinstance(each, str) and is_blank(each) for each in (value if isinstance(value, list) else [value])):
+            raise ConfigError(f"this decision cannot be recorded: {key} is blank")
     try:
         parse_decision(msgspec.json.encode({**decision.payload, "by": Actor("", authenticated=False)}))
     except DocumentRefused as error:

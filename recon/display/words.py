@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+#: Characters that print, and show nothing: fillers of Hangul, and a cell of Braille without a dot.
+_UNSEEN: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+
 
 def safe(text: str) -> str:
     """Escape characters that do not print: control characters, line ends, direction marks."""
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def is_blank(text: str) -> bool:
+    """True where a text has no character that can be seen: it says nothing, and names nobody."""
+    return all(c.isspace() or c in _UNSEEN or not c.isprintable() for c in text)
 
 
 def _escaped(character: str) -> str:

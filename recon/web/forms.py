@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
+from recon.display.words import is_blank
 from recon.errors import DocumentRefused
 
 #: Largest form, in bytes, most fields, and longest value, in characters.
@@ -51,12 +52,13 @@ def check_secret(form: Form, secret: str) -> None:
 
 def field(form: Form, name: str, what: str) -> str:
     """Return a field that must be filled in, without spaces around it. Errors: DocumentRefused: `what` is missing."""
-    value = form.get(name, "").strip()
-    if not value:
+    value = optional(form, name)
+    if value is None:
         raise DocumentRefused(f"Nothing was written: {what} is missing")
     return value
 
 
 def optional(form: Form, name: str) -> str | None:
-    """Return a field, None where it is empty or not there."""
-    return form.get(name, "").strip() or None
+    """Return a field, None where it is blank or not there."""
+    value = form.get(name, "").strip()
+    return None if is_blank(value) else value

@@ -75,7 +75,7 @@ def test_limits_are_set_and_lifted_by_the_owner(
         (("set", "nobody_there", "*:X", "--reason", "a test"), "there is no login nobody_there"),
         (("set", SERVICE, "*:X", "--reason", "a test"), "no limit holds it"),
         (("set", ANALYST, "X", "--reason", "a test"), "is no GATEWAY:ACCOUNT"),
-        (("set", ANALYST, "*:X", "--reason", " "), "a limit has a reason"),
+        (("set", ANALYST, "*:X", "--reason", " "), "--reason is blank"),
         (("lift", ANALYST, "--reason", "a test"), "is not limited"),
     ):
         done = recon("limits", *arguments)

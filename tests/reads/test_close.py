@@ -24,7 +24,7 @@ from recon.db.roles import CLOSER, OPERATOR
 from recon.db.source import query_rows
 from recon.deciding.recording import Decision, append_decisions
 from recon.deciding.signing import countersign, sign
-from recon.errors import AppendRefused, DecisionRefused
+from recon.errors import AppendRefused, ConfigError, DecisionRefused
 from recon.log.events import FACT
 from recon.log.submit import submit_decision
 from recon.reads.close import AccountClose, Signed, read_closes, recompute, signed_closes, verify
@@ -248,6 +248,13 @@ def test_a_break_without_a_resolution_is_closed_by_a_closer_alone(day: TestDatab
 def _signed(day: TestDatabase) -> list[Signed]:
     with open_reader(day.analyst_url, "test") as reader:
         return signed_closes(reader, gateway=GATEWAY)
+
+
+@pytest.mark.parametrize("words", [{"text": "\t"}, {"evidence": ["a", "\u200b"]}, {"assignee": "\u00a0"}])
+def test_a_decision_with_a_blank_text_is_not_recorded(day: TestDatabase, words: dict[str, object]) -> None:
+    decision = Decision(GATEWAY, {"action": "assign", "breaks": ["0123"], **words})
+    with pytest.raises(ConfigError, match=f"{next(iter(words))} is blank$"):
+        _as_service(day, decision)
 
 
 def _as_service(day: TestDatabase, decision: Decision) -> None:

@@ -95,6 +95,7 @@ async def test_another_picture_of_the_day_is_not_signed(day: TestDatabase, engin
             ({"shown": "ab"}, "somebody signed or changed the day"),
             ({"known": "7"}, "does not say what was shown"),
             ({"text": ""}, "the reason is missing"),
+            ({"text": "\t\u200b"}, "the reason is missing"),
         ]:
             fields = {**form, "text": "well", "carry": "yes", **changes}
             refused = await somebody.http.post(f"/close/{DAY}/sign", data=fields)

@@ -182,7 +182,7 @@ def _sign(
     accept_gaps: bool,
     json: bool,
 ) -> None:
-    if text is None or not text.strip():
+    if text is None:
         raise ConfigError("a signature says why: give --text, for whoever reads it in a year")
     with operator_connection(settings, "close") as connection:
         closes = _read(connection, on, gateway, accounts)

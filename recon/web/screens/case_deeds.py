@@ -18,6 +18,7 @@ from recon.deciding.recording import Recorded, append_decisions
 from recon.deciding.selection import SelectedBreak
 from recon.deciding.steps import Payload, decisions_of, without_none
 from recon.display.ids import short_id
+from recon.display.words import is_blank
 from recon.errors import DecisionRefused, DocumentRefused
 from recon.exact import plain
 from recon.reads.breaks import SHOWN_BREAKS
@@ -59,7 +60,7 @@ def _text_allowed(form: Form, _: datetime, __: list[SelectedBreak], ___: str) ->
 def _propose(form: Form, _: datetime, selected: list[SelectedBreak], __: str) -> Payload:
     cause = optional(form, "other_cause") or field(form, "cause", "the cause")
     check_cause(cause)
-    evidence = [line.strip() for line in field(form, "evidence", "the evidence").split("\n") if line.strip()]
+    evidence = [line.strip() for line in field(form, "evidence", "the evidence").split("\n") if not is_blank(line)]
     return proposal_of(selected, cause, None, evidence, optional(form, "text"))
 
 
