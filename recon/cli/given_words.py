@@ -28,7 +28,7 @@ def _guard(parameter: Parameter) -> None:
         source = ctx.get_parameter_source(str(of.name))
         if source is not None and source.name == "COMMANDLINE":
             for text in _texts(value):
-                _check(ctx, of, text)
+                _check(text)
         return value if further is None else further(ctx, of, value)
 
     parameter.callback = check
@@ -42,8 +42,8 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(each)
 
 
-def _check(ctx: Context, parameter: Parameter, text: str) -> None:
+def _check(text: str) -> None:
     if is_blank(text):
-        raise typer.BadParameter("is blank: give it a character that can be seen", ctx=ctx, param=parameter)
+        raise typer.BadParameter("is blank: give it a character that can be seen")
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise typer.BadParameter("holds bytes that are no UTF-8", ctx=ctx, param=parameter)
+        raise typer.BadParameter("holds bytes that are no UTF-8")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from recon.display.words import counted
 from recon.exact import ZERO, plain
 from recon.ledger.actor import Actor
 from recon.ledger.facts.external_fact import ApprovedFact, ExternalFact, approved
@@ -67,7 +68,7 @@ def decide_waiting(ledger: Ledger, decision: FactsDecision, at: LogTime) -> list
     verb, about = "approve" if decision.approves else "reject", (decision.digest or "")[:_SHORT]
     account = known[0].fact.account if known else None
     if reason is not None:
-        message = f"{decision.by.label} asked to {verb} {len(named)} waiting facts, refused: {reason}"
+        message = f"{decision.by.label} asked to {verb} {counted(len(named), 'waiting fact')}, refused: {reason}"
         ledger.note_finding(account, at, "decision_refused", about, message)
         return []
     taking_effect = [_decided(ledger, waiting, decision, at) for waiting in known]
@@ -97,7 +98,7 @@ def _note_decision(ledger: Ledger, decision: FactsDecision, known: Sequence[Wait
     """Note what a person decided, once for all facts of the decision."""
     vouched = sum(waiting.first_login is None for waiting in known) if decision.approves else 0
     kind, words = ("facts_approved", "approved") if decision.approves else ("facts_rejected", "rejected")
-    message = f"{decision.by.label} {words} {len(known)} waiting facts"
+    message = f"{decision.by.label} {words} {counted(len(known), 'waiting fact')}"
     if vouched:
         message += f"; {vouched} of them were told under a shared login, and wait for one more person"
     if decision.text:
