@@ -133,7 +133,7 @@ def those_allowing(breaks: Sequence[SelectedBreak], step: PersonStep, where: str
     able = [each for each in breaks if next_state(step, each.state) is not None]
     if not able:
         states = ", ".join(sorted({each.state for each in breaks}))
-        raise DecisionRefused(f"none of the {len(breaks)} breaks {where} allows {step}: they are {states}")
+        raise DecisionRefused(f"no break {where} allows {step} in state {states}")
     return able
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from recon.display.words import counted
 from recon.ems.urls import safe_url
 from recon.errors import ConfigError
 from recon.network_errors import system_text
@@ -198,7 +199,7 @@ class Credentials:
         if not certificates or len(keys) != 1:
             raise ConfigError(
                 f"{names} must hold certificates and one private key in PEM form; "
-                f"found {len(certificates)} certificates and {len(keys)} private keys"
+                f"found {counted(len(certificates), 'certificate')} and {counted(len(keys), 'private key')}"
             )
         with _as_file("\n".join([*keys, *certificates, ""])) as path:
             try:

@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     for difference in found[:MAX_TOLD]:
         print(f"DIFFERS  {difference}")
     if found:
-        print(f"{len(found)} differences: this is not what recon wrote")
+        print(f"{len(found)} {'difference' if len(found) == 1 else 'differences'}: this is not what recon wrote")
         return 1
     told(directory, manifest, content)
     return 0

@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 
+from recon.display.words import counted
 from recon.errors import Overrun
 from recon.log.append import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from recon.log.events import NewEvent
@@ -45,7 +46,8 @@ class Buffer:
         size = len(event.payload) + OVERHEAD_BYTES
         if self._events and self._bytes + size > self._max_bytes:
             message = (
-                f"{self._bytes} bytes in {len(self._events)} events wait for the log; the bound is {self._max_bytes}"
+                f"{counted(len(self._events), 'event')} of {self._bytes} bytes in all wait for the log;"
+                f" the bound is {self._max_bytes}"
             )
             raise Overrun(message)
         self._events.append(event)

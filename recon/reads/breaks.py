@@ -69,8 +69,16 @@ FROM (
         array_agg(b.amount ORDER BY b.after_seq, b.id) AS amounts,
         array_agg(b.unit ORDER BY b.after_seq, b.id) AS units,
         CASE WHEN count(*) = count(b.amount_usd) THEN sum(abs(b.amount_usd)) END AS amount_usd,
-        (array_agg(b.cause ORDER BY b.after_seq, b.id))[1] AS cause,
-        (array_agg(b.certainty ORDER BY b.after_seq, b.id))[1] AS certainty,
+        (
+            SELECT string_agg(u.cause, ', ' ORDER BY u.place)
+            FROM (
+                SELECT t.cause, min(t.place) AS place
+                FROM unnest(array_agg(b.cause ORDER BY b.after_seq, b.id)) WITH ORDINALITY AS t (cause, place)
+                GROUP BY t.cause
+            ) AS u
+        ) AS cause,
+        -- Of several causes each has its own.
+        CASE WHEN count(DISTINCT (b.cause, b.certainty)) = 1 THEN min(b.certainty) END AS certainty,
         (array_agg(b.severity ORDER BY array_position(
             ARRAY['info', 'low', 'medium', 'high', 'critical'], b.severity
         ) DESC NULLS LAST))[1] AS severity,

@@ -39,6 +39,8 @@ def _run(arguments: argparse.Namespace) -> None:
     try:
         ports = [int(port) for port in str(arguments.ports).split(",")]
         api_key = None if key_file is None else key_file.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise SimulationError(f"{key_file}: the API key cannot be read: it is not UTF-8 text") from error
     except ValueError as error:
         raise SimulationError("--ports takes numbers, separated by commas") from error
     except OSError as error:

@@ -21,6 +21,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 from wsproto.utilities import LocalProtocolError
 
+from recon.display.words import counted
 from recon.errors import SimulationError
 from recon.network_errors import system_text
 from recon.simulator.day import Gateway
@@ -266,7 +267,8 @@ async def listen(plan: Plan, host: str, ports: Sequence[int]) -> dict[str, list[
     """
     if len(ports) != len(plan.gateways):
         raise SimulationError(
-            f"The plan {plan.name} has {len(plan.gateways)} gateways, but {len(ports)} ports were given."
+            f"The plan {plan.name} has {counted(len(plan.gateways), 'gateway')},"
+            f" but was given {counted(len(ports), 'port')}."
         )
     opened: dict[str, list[trio.SocketListener]] = {}
     for gateway, port in zip(plan.gateways, ports, strict=True):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from recon.config.imports import Import
+from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.statements.sheet import Sheet
 
@@ -46,7 +47,7 @@ class StatementTable:
         """Return the cells of a row by their headings. Raise ValueError if their number is not the header's."""
         wanted = len(self._header)
         if len(cells) < wanted or any(cells[wanted:]):
-            raise ValueError(f"it has {len(cells)} cells, and the header has {wanted}")
+            raise ValueError(f"it has {counted(len(cells), 'cell')}, and the header has {wanted}")
         return dict(zip(self._header, cells, strict=False))
 
     def ordinal(self, row: Mapping[str, str]) -> str:

@@ -282,7 +282,7 @@ def test_a_step_that_the_table_does_not_allow_changes_nothing(recon: Recon, day:
         ),
         (("assign", over["id"], "--to", "Bo"), f"is {over['state']}: assign is not allowed; allowed: comment"),
         (("investigate", row["id"], over["id"]), f"break {over['id'][:10]} is {over['state']}"),
-        (("assign", "--state", over["state"], "--to", "Bo", "--yes"), "selected allows assign: they are"),
+        (("assign", "--state", over["state"], "--to", "Bo", "--yes"), "selected allows assign in state"),
     ]
     for arguments, reason in refused:
         result = recon("break", *arguments)

@@ -83,6 +83,11 @@ def test_a_material_fact_waits_is_shown_and_takes_effect_by_a_second_person(
     fold(day.service_url, GATEWAY)
     assert held(recon, "USDT") == before - 630_000
     assert waiting(recon) == []
+    assert (
+        recon("findings", "--filter", "kind=facts_approved", "--json")
+        .json()[0]["message"]
+        .endswith(" approved 1 waiting fact")
+    )
     (known,) = facts(day)
     assert (known["login"][:5], known["approved_by"][:3]) == ("alice", "bob")
     assert recon("facts", "approve", row["digest"][:10]).status == 2, "once is once"

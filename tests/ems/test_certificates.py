@@ -68,8 +68,8 @@ def test_what_cannot_be_used_is_refused_without_repeating_it(pem: str, authority
     broken = private.replace(private.splitlines()[1], "AAAA" + private.splitlines()[1][4:])
     for text, expected in (
         ("", "0 private keys and 0 certificates"),
-        (certificate, "0 private keys and 1 certificates"),
-        (private + public, "1 private keys and 0 certificates"),
+        (certificate, "0 private keys and 1 certificate"),
+        (private + public, "1 private key and 0 certificates"),
         (private + other + certificate, "2 private keys"),
         (other + certificate, "fits none of its certificates"),
         (broken + certificate, "cannot be read"),

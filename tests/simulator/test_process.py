@@ -91,7 +91,7 @@ def test_a_key_file_guards_it(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (("--plan", "demo", "--duration", "5"), "too short"),
-        (("--plan", "clean", "--ports", "0,0"), "1 gateways, but 2 ports"),
+        (("--plan", "clean", "--ports", "0,0"), "1 gateway, but was given 2 ports"),
         (("--plan", "clean", "--ports", "x"), "--ports takes numbers"),
         (
             ("--plan", "clean", "--ports", "0", "--api-key-file", "/nonexistent"),
@@ -110,6 +110,15 @@ def test_what_cannot_be_run_is_one_line_and_status_8(options: tuple[str, ...], m
     assert done.returncode == 8
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_key_that_is_no_text_is_named(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"\xff\xfes")
+    test_what_cannot_be_run_is_one_line_and_status_8(
+        ("--plan", "clean", "--ports", "0", "--api-key-file", str(key)),
+        f"{key}: the API key cannot be read: it is not UTF-8 text",
+    )
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:

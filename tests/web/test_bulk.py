@@ -72,6 +72,34 @@ async def test_each_case_has_its_own_result_and_a_refused_one_stops_no_other(day
     assert {row["login"] for row in rows(day, "SELECT login FROM recon.decisions")} == {PERSON}
 
 
+async def test_a_case_of_several_causes_is_named_by_all_and_proposed_by_none_of_its_own(
+    day: TestDatabase, engine: Engine
+) -> None:
+    (case,) = rows(day, "SELECT case_id FROM recon.cases WHERE breaks = 2 AND open_breaks = 2 ORDER BY 1 LIMIT 1")
+    id_ = case["case_id"]
+    with psycopg.connect(day.superuser_url, autocommit=True) as raw:
+        raw.execute(
+            "UPDATE recon_store.breaks SET cause = 'interest' WHERE id ="
+            " (SELECT id FROM recon.breaks WHERE case_id = %s ORDER BY after_seq DESC, id DESC LIMIT 1)",
+            (id_,),
+        )
+    first, _ = (row["cause"] for row in rows(day, "SELECT cause FROM recon.breaks WHERE case_id = %s"
+                                                  " ORDER BY after_seq, id", id_))  # fmt: skip
+    async with visitor(day, engine) as somebody:
+        ticks, csrf = await ticks_of(somebody)
+        assert f"{first}, interest" in words_of(await somebody.get("/breaks"))
+        told = words_of(await somebody.get(f"/cases/{id_}"))
+        assert re.search(f"cause ({first}, interest|interest, {first}) certainty", told)
+        tick = {f"case-{id_}": ticks[f"case-{id_}"]}
+        form = {**tick, "csrf": csrf, "step": "propose", "evidence": "statement of the day", "back": "/breaks"}
+        await somebody.http.post("/breaks/act", data=form)
+        said = words_of(await somebody.get("/breaks"))
+        assert f"its breaks have the causes {first} and interest: open it, and name one" in said
+        assert rows(day, "SELECT 1 FROM recon.decisions") == []
+        await somebody.http.post("/breaks/act", data={**form, "cause": "deposit"})
+        assert "Proposed 1 of 1 case." in words_of(await somebody.get("/breaks"))
+
+
 async def test_several_are_assigned_and_a_form_that_lacks_something_decides_nothing(
     day: TestDatabase, engine: Engine
 ) -> None:

@@ -149,7 +149,8 @@ def _stalled(gateway: GatewayFact, accounts: list[AccountFact], now: datetime) -
     if young or any(account.state != "gap" for account in accounts):
         return None
     heard = max((each.last_alive_at for each in accounts if each.last_alive_at is not None), default=None)
-    what = f"none of its {len(accounts)} accounts shows a sign of life" if accounts else "no account was named"
+    none = f"none of its {counted(len(accounts), 'account')} shows a sign of life"
+    what = none if accounts else "no account was named"
     return Condition(gateway.name, GATEWAY_STALLED, "", f"the session is open, but {what}", heard)
 
 

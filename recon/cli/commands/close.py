@@ -31,6 +31,7 @@ from recon.cli.tables.table import Table
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.source import Source, query_rows
+from recon.display.words import counted
 from recon.errors import ConfigError, IntegrityError
 from recon.reads.close import AccountClose, read_closes, signed_closes, verify
 from recon.reads.signing import signatures
@@ -233,6 +234,6 @@ def _verify(
     wrong = [row for row in rows if row["verdict"] != "verified"]
     if wrong:
         raise IntegrityError(
-            f"{len(wrong)} of {len(rows)} closings cannot be borne out: {wrong[0]['account']} on "
+            f"{len(wrong)} of {counted(len(rows), 'closing')} cannot be borne out: {wrong[0]['account']} on "
             f"{wrong[0]['business_day']}: {wrong[0]['verdict']}"
         )

@@ -11,6 +11,7 @@ import typer
 
 from recon.cli.connection import log_warnings_only
 from recon.cli.output import write
+from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.network_errors import system_text
 from recon.simulator.run import run_simulator
@@ -49,7 +50,8 @@ def simulate(
         raise typer.BadParameter(f"must be one of {', '.join(sorted(PLANS))}", param_hint="--plan")
     gateways = [gateway.name for gateway in PLANS[plan](seed, duration).gateways]
     if port and len(port) != len(gateways):
-        counts = f"the day {plan} has {len(gateways)} gateways ({', '.join(gateways)}), and {len(port)} given"
+        there = f"{counted(len(gateways), 'gateway')} ({', '.join(gateways)})"
+        counts = f"the day {plan} has {there}, and {len(port)} given"
         usage = " ".join("--port PORT" for _ in gateways)
         raise typer.BadParameter(f"{counts}; give one port for each, in this order: {usage}", param_hint="--port")
     try:

@@ -21,6 +21,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from recon.display.words import counted
 from recon.errors import ConfigError, GatewayError
 from recon.network_errors import system_text
 from recon.private_files import OTHERS, PRIVATE_DIRECTORY, open_to_others, write_private
@@ -74,7 +75,7 @@ def read_certificate(text: str, source: str) -> ClientCertificate:
     if len(keys) != 1 or not certificates:
         raise GatewayError(
             f"{source} must give one private key and a certificate in PEM form; "
-            f"it gave {len(keys)} private keys and {len(certificates)} certificates"
+            f"it gave {counted(len(keys), 'private key')} and {counted(len(certificates), 'certificate')}"
         )
     try:
         public_key = _spki(load_pem_private_key(keys[0].encode(), None).public_key())

@@ -15,7 +15,7 @@ from recon.display.ids import short_id
 from recon.display.words import counted, safe
 from recon.errors import AppendRefused, ConfigError, DecisionRefused, DocumentRefused
 from recon.reads.breaks import SHOWN_BREAKS
-from recon.reconciliation.model.lifecycle import PersonStep
+from recon.reconciliation.model.lifecycle import PersonStep, next_state
 from recon.web.case_forms import MOST_TICKED, TICK
 from recon.web.forms import Form, optional
 from recon.web.login import own_path
@@ -70,7 +70,10 @@ def _decided(
     what = f"{account}, case {short_id(case.id)}"
     form = wanted.form
     if step == "propose" and optional(form, "cause") is None:
-        form = {**form, "cause": str(breaks[0]["cause"])}
+        causes = list(dict.fromkeys(str(each["cause"]) for each in breaks if next_state(step, each["state"])))
+        if len(causes) > 1:
+            return Outcome(what, refused=f"its breaks have the causes {' and '.join(causes)}: open it, and name one")
+        form = {**form, "cause": causes[0] if causes else str(breaks[0]["cause"])}
     try:
         with connection.begin_nested():
             return Outcome(what, decide_case(connection, case, step, form, wanted.now, wanted.login))

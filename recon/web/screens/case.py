@@ -61,6 +61,8 @@ def _read(source: Source, asked: Asked) -> View:
             "row": row,
             "why_address": why_address(str(row["gateway"]), case.id),
             "log_address": event_address(str(row["gateway"]), int(row["until_seq"])),
+            "causes_said": ", ".join(causes),
+            "certainties": ", ".join(dict.fromkeys(str(each["certainty"]) for each in rows)),
             "who": ", ".join(dict.fromkeys(str(each["assignee"]) for each in rows if each["assignee"])),
             "since": min((each["origin_at"] for each in rows if each["origin_at"]), default=None),
             "opened": min(each["opened_at"] for each in rows),

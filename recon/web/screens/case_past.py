@@ -36,6 +36,7 @@ def past_view(source: Source, asked: Asked, gateway: str, case_id: str) -> View:
         values={
             "case": case,
             "row": rows[0],
+            "causes_said": ", ".join(causes),
             "legs": [_leg(leg) for leg in case.legs],
             "why_address": why_address(gateway, case.id),
             "log_address": event_address(gateway, int(rows[0]["until_seq"] or rows[0]["seq"])),
