@@ -77,7 +77,7 @@ async def test_a_case_of_several_causes_is_named_by_all_and_proposed_by_none_of_
 ) -> None:
     (case,) = rows(day, "SELECT case_id FROM recon.cases WHERE breaks = 2 AND open_breaks = 2 ORDER BY 1 LIMIT 1")
     id_ = case["case_id"]
-    with psycopg.connect(day.superuser_url, autocommit=True) as raw:
+    with psycopg.connect(libpq_url(day.superuser_url), autocommit=True) as raw:
         raw.execute(
             "UPDATE recon_store.breaks SET cause = 'interest' WHERE id ="
             " (SELECT id FROM recon.breaks WHERE case_id = %s ORDER BY after_seq DESC, id DESC LIMIT 1)",
