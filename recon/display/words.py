@@ -14,7 +14,7 @@ def safe(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """True where a text has no character that can be seen: it says nothing, and names nobody."""
+    """True if a text has no character that can be seen: it says nothing, and names nobody."""
     return all(c.isspace() or c in _UNSEEN or not c.isprintable() for c in text)
 
 
