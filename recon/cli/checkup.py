@@ -15,7 +15,7 @@ import trio
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from recon.alerts.channels import configured_channels
+from recon.alerts.channels import configured_channels, programs_missing
 from recon.alerts.policy.shadowed import never_taken
 from recon.alerts.policy_settings import policy_of
 from recon.backup.last import last_backup
@@ -80,7 +80,7 @@ def of_settings(settings: Settings, path: Path | None) -> Iterator[Check]:
     except ConfigError as error:
         yield Check("settings", where, "failed", str(error), "recon check-config")
         return
-    for key, problem in problems_of(settings):
+    for key, problem in (*problems_of(settings), *programs_missing(settings)):
         yield Check("settings", key, "failed", problem, "recon check-config")
     yield Check("settings", where, "ok", f"valid; {counted(len(gateways), 'gateway')}")
     if path is not None and open_to_others(path):

@@ -83,9 +83,9 @@ def collect(reader: Reader, wanted: Wanted, to: Directory, archive: ReadArchive 
     ]
     to.write(PEOPLE, _json(_people(reader, by_gateway, remarks)))
     answered = [*_reports(reader, wanted, days, list(books.values()), to)]
-    _printed(reader, wanted, list(books.values()), to, remarks)
-    texts = {"day": wanted.day, "recon": wanted.version, "made_at": f"{wanted.now:%Y-%m-%d %H:%M:%S} UTC"}
-    to.write(ABOUT, README.format(**texts).encode())
+    provisional = _not_over(days, wanted.now)
+    _printed(reader, wanted, list(books.values()), to, remarks, provisional)
+    to.write(ABOUT, _about(wanted, provisional))
     to.write(VERIFIER, resources.files("recon.evidence").joinpath("verifier.py").read_bytes())
     manifest = Manifest(
         day=wanted.day,
@@ -96,10 +96,25 @@ def collect(reader: Reader, wanted: Wanted, to: Directory, archive: ReadArchive 
         reports=answered,
         files=to.files(),
         remarks=remarks,
+        provisional=provisional,
     )
     content = _json(msgspec.to_builtins(manifest))
     to.write(MANIFEST, content)
     return Collected(manifest, content)
+
+
+def _not_over(days: Sequence[DayEvidence], now: datetime) -> list[str]:
+    """Return a line for each cut-off that was still to come."""
+    return [
+        f"the day is not over: the cut-off of {', '.join(each.account for each in days if each.cut_off == cut_off)}"
+        f" is at {cut_off:%Y-%m-%d %H:%M} UTC"
+        for cut_off in sorted({each.cut_off for each in days if each.cut_off > now})
+    ]
+
+
+def _about(wanted: Wanted, provisional: Sequence[str]) -> bytes:
+    made_at, lines = f"{wanted.now:%Y-%m-%d %H:%M:%S} UTC", "".join(f"PROVISIONAL: {each}.\n" for each in provisional)
+    return README.format(day=wanted.day, recon=wanted.version, made_at=made_at, provisional=lines).encode()
 
 
 def _check_whole(reader: Reader, gateway: str) -> None:
@@ -183,7 +198,14 @@ def _report(reader: Reader, wanted: Wanted, asked: Asked, books: Sequence[Basis]
     return Answered(name=name, file=file, sql=sql, parameters=parameters, rows=count)
 
 
-def _printed(reader: Reader, wanted: Wanted, books: Sequence[Basis], to: Directory, remarks: list[str]) -> None:
+def _printed(
+    reader: Reader,
+    wanted: Wanted,
+    books: Sequence[Basis],
+    to: Directory,
+    remarks: list[str],
+    provisional: Sequence[str],
+) -> None:
     """Write the closings as a page that can be printed; without the libraries for it, say so."""
     day = wanted.day.isoformat()
     narrowed = Filter(since=(day,), until=((wanted.day + timedelta(days=1)).isoformat(),))
@@ -196,7 +218,8 @@ def _printed(reader: Reader, wanted: Wanted, books: Sequence[Basis], to: Directo
         remarks.append(f"{REPORT} is not here: {error}")
         return
     with to.file(REPORT) as stream:
-        sink = make(stream, _header(wanted, asked, books), [])
+        header = msgspec.structs.replace(_header(wanted, asked, books), provisional=provisional)
+        sink = make(stream, header, [])
         for rows in read_rows(reader, asked):
             sink.write(rows)
         remarks += sink.end()

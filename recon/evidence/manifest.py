@@ -20,7 +20,7 @@ ABOUT: Final = "README.txt"
 VERIFIER: Final = "verify.py"
 
 README: Final = """Evidence of business day {day}, written by recon {recon} at {made_at}.
-
+{provisional}
   report.html      the closings of the day, to be read and printed
   closings.json    each account's closing with its digest, and who signed it
   people.json      who may do what, who proposed and who approved, on what digest
@@ -81,3 +81,5 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     reports: Sequence[Answered]
     files: Sequence[File]
     remarks: Sequence[str]
+    #: Why the figures may still change: days that were not over.
+    provisional: Sequence[str] = ()

@@ -207,6 +207,8 @@ def open_text(directory: str, name: str) -> Any:
 
 def told(directory: str, manifest: dict[str, Any], content: bytes) -> None:
     """Say what holds."""
+    for line in manifest.get("provisional", ()):
+        print(f"PROVISIONAL: {line}")
     for part in manifest["logs"]:
         print(f"log {part['gateway']}: events {part['first_seq']} to {part['last_seq']}, none missing, none changed")
     with open_text(directory, CLOSINGS) as stream:

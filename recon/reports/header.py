@@ -15,7 +15,7 @@ from recon.reports.values import text_of
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """The head of a report; `as_of` and `known_at` None: now. `filters` are `name=value` words.
 
-    `not_current` says what recon did not see when it was made.
+    `not_current` says what recon did not see when it was made, and `provisional` why its figures may still change.
     """
 
     report: Report
@@ -26,6 +26,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     filters: Sequence[str] = ()
     books: Sequence[Basis] = ()
     not_current: Sequence[str] = ()
+    provisional: Sequence[str] = ()
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield what it says, each with its name."""
@@ -38,6 +39,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
             yield "filter", word
         for each in self.books:
             yield "books", words_of(each)
+        for line in self.provisional:
+            yield "provisional", line
         for line in self.not_current:
             yield "not_current", line
         yield "recon", self.version

@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,24 @@ def test_a_day_that_nobody_signed_is_evidence_that_says_so(recon: Recon, traded:
     assert "nobody has signed this day" in made.err
     assert manifest_of(tmp_path / "evidence")["fully_signed"] is False
     assert "signed by nobody" in verified(tmp_path / "evidence")[1]
+
+
+def test_a_day_that_is_not_over_is_headed_provisional_everywhere(
+    recon: Recon, traded: TestDatabase, tmp_path: Path
+) -> None:
+    to, today = tmp_path / "evidence", datetime.now(UTC).date()
+    made = recon("evidence", "--date", today.isoformat(), *OF[2:], "-o", str(to))
+    assert made.status == 0, made.err
+    why = f"the day is not over: the cut-off of {ACCOUNT} is at {today + timedelta(days=1)} 00:00 UTC"
+    assert f"provisional: {why}\n" in made.err
+    assert manifest_of(to)["provisional"] == [why]
+    assert verified(to)[1].startswith(f"PROVISIONAL: {why}\n")
+    assert f"PROVISIONAL: {why}.\n" in (to / "README.txt").read_text(encoding="utf-8")
+    page = (to / "report.html").read_text(encoding="utf-8")
+    assert page.index("</h1>") < page.index(f"<strong>Provisional:</strong> {why}") < 10_000, "it is the head"
+    over = recon("evidence", *OF, "-o", str(tmp_path / "over"))
+    assert over.status == 0, over.err
+    assert all(b"rovisional" not in (tmp_path / "over" / name).read_bytes() for name in ("README.txt", "report.html"))
 
 
 @pytest.mark.usefixtures("partitioned")

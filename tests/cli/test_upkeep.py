@@ -92,6 +92,26 @@ gateway = ["prod-us"]
     assert "there is no channel webhook:opps; there are webhook:ops; did you mean webhook:ops?" in wrong.err
 
 
+def test_check_config_refuses_a_program_that_cannot_be_run(recon: Recon, config: Path, tmp_path: Path) -> None:
+    programs = {name: tmp_path / name for name in ("away", "folder", "plain")}
+    programs["folder"].mkdir()
+    programs["plain"].touch(0o600)
+    tables = "".join(f'[commands.{name}]\ncommand = ["{program}"]\n' for name, program in programs.items())
+    config.write_text(f"{CONFIG}\n{tables}", encoding="utf-8")
+    result = recon("check-config", "--config", str(config))
+    assert (result.status, result.err.splitlines()) == (
+        2,
+        [
+            f"recon: commands.away: there is no program {programs['away']}",
+            f"recon: commands.folder: {programs['folder']} is no program",
+            f"recon: commands.plain: this account may not run {programs['plain']}; see its mode",
+        ],
+    )
+    programs["plain"].chmod(0o700)
+    config.write_text(f'{CONFIG}\n[commands.plain]\ncommand = ["{programs["plain"]}"]\n', encoding="utf-8")
+    assert recon("check-config", "--config", str(config)).status == 0
+
+
 def test_check_config_says_that_nobody_is_told(recon: Recon, config: Path) -> None:
     assert (
         "there is no channel, so nobody is told; add [webhooks.NAME]"

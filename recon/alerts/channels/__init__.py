@@ -12,6 +12,7 @@ The outbox, the retries and the status board need no change: they know a receive
 """
 
 from recon.alerts.channels import alert_log, alertmanager, apprise, command, pagerduty, webhook
+from recon.alerts.channels.command import programs_missing
 from recon.alerts.channels.registry import (
     TEST,
     LevelSender,
@@ -37,6 +38,7 @@ __all__ = [
     "open_level_senders",
     "open_senders",
     "pagerduty",
+    "programs_missing",
     "try_level",
     "watchdogs",
     "webhook",

@@ -12,9 +12,10 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -22,6 +23,7 @@ import trio
 from recon.alerts.channels.registry import Sender, channel
 from recon.alerts.message import Message
 from recon.config import Command as CommandSettings
+from recon.config import Settings
 from recon.errors import DeliveryError
 from recon.network_errors import system_text
 from recon.redaction import LAST_NET
@@ -45,6 +47,18 @@ async def open_commands(
     """Open the senders of all commands, by their names."""
     environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     yield {name: CommandSender(name, table, environment) for name, table in commands.items()}
+
+
+def programs_missing(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield each program of the settings that cannot be run from here now, by its key, and why."""
+    for name, table in settings.commands.items():
+        program = Path(table.command[0])
+        if not program.exists():
+            yield f"commands.{name}", f"there is no program {program}"
+        elif not program.is_file():
+            yield f"commands.{name}", f"{program} is no program"
+        elif not os.access(program, os.X_OK):
+            yield f"commands.{name}", f"this account may not run {program}; see its mode"
 
 
 class CommandSender:

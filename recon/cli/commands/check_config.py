@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recon.alerts.channels import configured_channels, level_names
+from recon.alerts.channels import configured_channels, level_names, programs_missing
 from recon.alerts.policy.shadowed import never_taken
 from recon.alerts.policy_settings import policy_of
 from recon.cli.options import Config, Json, settings_of
@@ -25,9 +25,9 @@ def check_config(config: Config = None, json: Json = False) -> None:
     for name in settings.gateways:
         rules_document(settings, name)
     require_library(settings.tracing)
-    unasked = [f"{key}: {problem}" for key, problem in problems_of(settings)]
-    if unasked:
-        raise ConfigError("\n".join(unasked))
+    problems = [f"{key}: {problem}" for key, problem in (*problems_of(settings), *programs_missing(settings))]
+    if problems:
+        raise ConfigError("\n".join(problems))
     policy = policy_of(settings.alerts, configured_channels(settings), level_names(settings))
     if not (policy.channels or level_names(settings)):
         note("alerts: there is no channel, so nobody is told; add [webhooks.NAME] or another receiver (operator 7.4)")

@@ -68,6 +68,8 @@ def _stamp(settings: Settings, content: bytes, to: Directory) -> TimeStamp:
 
 
 def _say(output: Path, manifest: Manifest, content: bytes, stamp: TimeStamp | None) -> None:
+    for line in manifest.provisional:
+        note(f"provisional: {line}")
     for remark in manifest.remarks:
         note(remark)
     for part in manifest.logs:
