@@ -48,6 +48,8 @@ _OF_PAST: Final = {
     "observed_at": Column("observed_at", "seen", kind="time", rank=1),
     "agreed_source_at": Column("agreed_source_at", "as of", kind="time", wide=True, blank=True),
 }
+_LEGEND: Final = "seen: age of the last report   drift = reported - expected"
+_EXPLAINED: Final = "agreed beside a drift: entries such as fees and facts explain it (--wide)"
 _LEGEND_OF_PAST: Final = (
     "seen: time of the report, up to a minute before the last one (semantics 7.7)   drift = reported - expected"
 )
@@ -79,9 +81,14 @@ def units_screen(
         tables=[table],
         sums=[_sum(rows)],
         moment=moment,
-        legend=[_LEGEND_OF_PAST if past else "seen: age of the last report   drift = reported - expected"],
+        legend=[_LEGEND_OF_PAST if past else _LEGEND, *([_EXPLAINED] if any(map(_is_explained, rows)) else [])],
         empty=empty,
     )
+
+
+def _is_explained(row: Row) -> bool:
+    """True if a unit agrees although it drifts: a reader would ask why."""
+    return row["verdict"] == "agreed" and bool(row["drift"]) and bool(row["explained"])
 
 
 def _sum(rows: Sequence[Row]) -> str:
