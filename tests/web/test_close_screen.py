@@ -42,6 +42,9 @@ def day(database: TestDatabase) -> Iterator[TestDatabase]:
         raw.execute(f"DROP ROLE {PERSON}".encode())
 
 
+_PLACES = re.compile(r'<li><time [^>]*>[^<]*</time><span class="ev">1</span><span><b')
+
+
 async def form_of(somebody: Visitor) -> dict[str, str]:
     page = await somebody.get(OF)
     fields = {name: unescape(value) for name, value in _HIDDEN.findall(page.text)}
@@ -79,6 +82,7 @@ async def test_what_is_signed_is_what_was_shown_whatever_came_since(day: TestDat
         assert done.status_code == 303, words_of(done)
         after = await somebody.get(OF)
         assert "two are open" in words_of(after)
+        assert _PLACES.search(after.text), "a signature has the places of its list: time, number, text"
         assert "another login signs second" in words_of(after)
         again = await somebody.http.post(f"/close/{DAY}/sign", data={**form, "text": "again", "carry": "yes"})
         assert again.status_code != 303
