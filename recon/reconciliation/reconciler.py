@@ -73,11 +73,7 @@ class Reconciler:
 
     def comparison_of(self, state: UnitState) -> ComparisonState:
         """Return a unit's comparison; a new one the first time."""
-        key = state.key
-        found = self.comparisons.get(key)
-        if found is None:
-            found = self.comparisons[key] = ComparisonState()
-        return found
+        return self.comparisons[state.key]
 
     def restore(self, comparisons: Mapping[UnitKey, ComparisonState], stored: StoredTrellises) -> None:
         """Add the stored comparisons to the working set."""
@@ -200,8 +196,10 @@ class Reconciler:
         """Keep, at the end of an event, what it changed of how units are judged (semantics 7.7)."""
         while self._touched:  # a defect that shows here sets its unit aside, which is kept too
             key, state = self._touched.popitem()
-            aside, given = self.comparisons[key].set_aside, (state, at, histories.keep)
-            self._keep(*given) if aside else self._contain(state, at, self._keep, *given)
+            if self.comparisons[key].set_aside:
+                self._keep(state, at, histories.keep)
+            else:
+                self._contain(state, at, self._keep, state, at, histories.keep)
 
     def end_minute(self, at: LogTime) -> None:
         """Keep the last observation of each unit in the minute whose last event was `at` (semantics 7.7)."""
@@ -342,7 +340,7 @@ class Reconciler:
 
         The same log shows the same defect, so a rebuild by the same version sets the same unit aside.
         """
-        if self.comparison_of(state).set_aside:
+        if self.comparisons[state.key].set_aside:
             return
         try:
             work(*given)
@@ -366,7 +364,7 @@ class Reconciler:
         self.failures.append((state.key, error))
 
     def _context(self, state: UnitState, at: LogTime) -> ComparisonContext:
-        comparison, trellis = self.comparison_of(state), self.trellises.of(state.unit.account)
+        comparison, trellis = self.comparisons[state.key], self.trellises.of(state.key[0])
         return ComparisonContext(self.ledger, state, comparison, at, self.transitions.append, self.comparisons, trellis)
 
     def on_rules(self, at: LogTime) -> None:

@@ -35,7 +35,7 @@ class Trellises(dict[str, AccountTrellis]):
         self._ledger = ledger
         #: The revision of each account's rates that is stored.
         self._revisions: dict[str, int] = {}
-        self._touched: set[str] = set()
+        self._touched: dict[str, AccountTrellis] = {}
 
     def of(self, account: str) -> AccountTrellis:
         """Return the trellis of an account; a new one the first time."""
@@ -44,19 +44,19 @@ class Trellises(dict[str, AccountTrellis]):
             rules, rates = self._ledger.rules_of(account), self._ledger.accounts[account].rates
             found = self[account] = AccountTrellis(account, rates, rules.settlement_window_us)
             self._revisions[account] = rates.revision
-        self._touched.add(account)
-        paused = self._is_paused(found)
+        self._touched[account] = found
+        paused = self._is_paused(account, found)
         if paused is not found.paused:
-            found.paused = paused
+            found.pause(on=paused)
         return found
 
-    def _is_paused(self, trellis: AccountTrellis) -> bool:
+    def _is_paused(self, account: str, trellis: AccountTrellis) -> bool:
         """True while the books may lack what a gap or a hole of log time hid: nothing is decided then.
 
         The event that ends it is part of the pause: what it posts comes before the steps that waited.
         """
         ledger = self._ledger
-        coverage, now_us = ledger.accounts[trellis.account].coverage, ledger.clock.last_us
+        coverage, now_us = ledger.accounts[account].coverage, ledger.clock.last_us
         if now_us < ledger.clock.hole_end_us + CHAIN_WINDOWS * trellis.window_of():
             return True
         if coverage.state == "gap" or coverage.backfilling:
@@ -72,17 +72,15 @@ class Trellises(dict[str, AccountTrellis]):
         touched = self._touched
         if not touched:
             return []
-        names = sorted(touched) if len(touched) > 1 else tuple(touched)
-        touched.clear()
-        return [self[name] for name in names]
+        self._touched = {}
+        return [touched[name] for name in sorted(touched)] if len(touched) > 1 else list(touched.values())
 
     def mark_changed_rates(self, trellis: AccountTrellis) -> None:
         """Have the rates of an account stored and shown if they changed since the last call, by whatever was learnt."""
-        account = self._ledger.accounts[trellis.account]
-        revision = account.rates.revision
-        if self._revisions[account.name] != revision:
-            self._revisions[account.name] = revision
-            self._ledger.mark_rates_changed(account)
+        name, revision = trellis.account, trellis.rates.revision
+        if self._revisions[name] != revision:
+            self._revisions[name] = revision
+            self._ledger.mark_rates_changed(self._ledger.accounts[name])
 
     def begun(self, state: UnitState) -> AccountTrellis:
         """Return the trellis of a unit's account; a unit that opened at zero begins there."""

@@ -74,6 +74,11 @@ class Comparisons(dict[UnitKey, ComparisonState]):
         self._units_of_case: dict[str, set[UnitKey]] = {}
         self._cases_of_unit: dict[UnitKey, set[str]] = {}
 
+    def __missing__(self, key: UnitKey) -> ComparisonState:
+        """Begin the comparison of a unit at its first use."""
+        found = self[key] = ComparisonState()
+        return found
+
     def refresh(self, unit: Unit) -> None:
         """Find a unit by the breaks and the undecided steps that it has now."""
         key = unit.key

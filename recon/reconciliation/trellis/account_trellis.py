@@ -51,15 +51,18 @@ from recon.reconciliation.trellis.unit import UnitTrellis
 class AccountTrellis:
     """The comparison of one account; see the module."""
 
-    __slots__ = ("_journal", "_parts", "_paused", "_rates_revision", "_told", "failures")
+    __slots__ = ("_journal", "_parts", "_rates_revision", "_told", "account", "failures", "paused", "rates")
 
     def __init__(self, account: str, rates: RateTable, window_us: int) -> None:
         """Take the account's name, its rates, and its settlement window in microseconds."""
+        self.account = account
+        self.rates = rates
         self._parts = AccountParts(account, rates, window_us)
         self._told: list[Told] = []
         #: Units that a defect of recon showed in, each with what was raised; they are forgotten.
         self.failures: list[tuple[UnitKey, Exception]] = []
-        self._paused = False
+        #: While true no step is played: the books may lack what a gap hid. The steps are played later, in order.
+        self.paused = False
         self._journal = Journal()
         #: The revision of the rates that the last whole form was stored with.
         self._rates_revision = rates.revision
@@ -95,7 +98,7 @@ class AccountTrellis:
         if self._rates_revision != parts.rates.table.revision:
             journal.spoil()
         if not journal.is_spoilt:
-            return StoredTrellis(changed, None, {}, journal.take(paused=self._paused))
+            return StoredTrellis(changed, None, {}, journal.take(paused=self.paused))
         self._rates_revision = parts.rates.table.revision
         shared = encode_account(parts, journal.begin(parts.kept()))
         return StoredTrellis(changed, shared, encode_unsaved(parts), None)
@@ -103,7 +106,7 @@ class AccountTrellis:
     def _play_again(self, stored: Iterable[StoredCalls]) -> None:
         """Play calls that were stored; what they tell was written down with them."""
         for each in stored:
-            self._paused = each.paused
+            self.paused = each.paused
             for call in each.calls:
                 match call:
                     case LegCall():
@@ -118,21 +121,10 @@ class AccountTrellis:
         self._parts.judged.clear()
         self._parts.take_changed()
 
-    @property
-    def paused(self) -> bool:
-        """While true no step is played: the books may lack what a gap hid. The steps are played later, in order."""
-        return self._paused
-
-    @paused.setter
-    def paused(self, paused: bool) -> None:
-        if paused != self._paused:
-            self._paused = paused
-            self._journal.spoil()
-
-    @property
-    def account(self) -> str:
-        """Return the account's name."""
-        return self._parts.account
+    def pause(self, *, on: bool) -> None:
+        """Begin or end that no step is played."""
+        self.paused = on
+        self._journal.spoil()
 
     # -- events, in the order of the log
 
@@ -173,12 +165,13 @@ class AccountTrellis:
         parts, now_us = self._parts, report.us
         if parts.next_step <= now_us:
             self._catch_up(now_us)
-        unit, values = parts.unit(key), tuple(map(to_int, report.values))
+        unit, plain = parts.unit(key), to_int(report.values[0])
+        values = (plain,) if len(report.values) == 1 else tuple(map(to_int, report.values))
         self._note_rules(unit, report)
         if unit.last_report_at is not None and (passed := now_us - unit.last_report_at) > 0:
             unit.gap = (3 * unit.gap + passed) // 4 if unit.gap else passed
-        changed = unit.last_value is not None and values[0] != unit.last_value
-        unit.last_report_at, unit.last_value = now_us, values[0]
+        changed = unit.last_value is not None and plain != unit.last_value
+        unit.last_report_at, unit.last_value = now_us, plain
         if changed and unit.is_asset and key[2] not in parts.shadows.traded and not parts.rates.table.told:
             parts.assume_fees_in(unit, now_us, self._told)
         queue_report(parts, unit, report, values)
@@ -244,7 +237,7 @@ class AccountTrellis:
 
     def advance(self, now_us: int) -> list[Told]:
         """Play the steps up to a log time, in microseconds; return what there is to tell since the last call."""
-        if not self._paused and self._parts.next_step <= now_us:
+        if not self.paused and self._parts.next_step <= now_us:
             self._journal.add(TimeCall(now_us))
         self._catch_up(now_us)
         told, self._told = self._told, []
@@ -267,7 +260,7 @@ class AccountTrellis:
 
     def _catch_up(self, now_us: int) -> None:
         parts = self._parts
-        while (at := parts.next_step) <= now_us and not self._paused:
+        while (at := parts.next_step) <= now_us and not self.paused:
             try:
                 play_step(parts, at, self._told)
             except MemoryError:
@@ -384,7 +377,8 @@ class AccountTrellis:
                     parts.wake_odd(now_us)
             if not leg.unmodelled and not parts.rates.table.told:
                 fill = parts.shadows.take_fill(entry, unit.key[2], key)
-                parts.add_shadows(fill, now_us, self._told)
+                if parts.shadows.assumed:
+                    parts.add_shadows(fill, now_us, self._told)
 
     def _note_rules(self, unit: UnitTrellis, report: Report) -> None:
         known, unit.noted = unit.noted, report

@@ -45,11 +45,12 @@ def lags(entries: Entries, cuts: Iterable[int], at: int) -> list[tuple[int, int]
 
 def lag(entries: Entries, cut: int, at: int) -> int:
     """Return what a cut costs in a report received at a time: the next entry is not in it, and the last one is."""
-    window, items = entries.window, entries.items
+    window, items, stamps = entries.window, entries.items, entries.stamp
     cost = 0
-    if cut < len(items) and (latest := _latest(items[cut])) < at:
+    # An entry happened no earlier than its stamp, nor later, but for what the venue's times leave open.
+    if cut < len(items) and stamps[cut + 1] < at and (latest := _latest(items[cut])) < at:
         cost = LAG * min(at - latest, window) // window
-    if cut and (earliest := _earliest(items[cut - 1], window)) > at:
+    if cut and stamps[cut] > at and (earliest := _earliest(items[cut - 1], window)) > at:
         cost += FUTURE + LAG * (earliest - at) // window
     return cost
 

@@ -178,18 +178,17 @@ class Entries:
 
     def _append(self, entry: Entry) -> None:
         """Take the last entry into the totals."""
-        moved, limit, others = self._moved(entry)
-        net, limits = self.net, self.limit
+        sums, limit, others = self._after(self.sums[-1], entry)
         self.stamp.append(entry.stamp_us)
-        self.sums.append(_plus(self.sums[-1], moved))
-        net.append(net[-1] + moved[AMOUNT] - moved[FEE])
-        limits.append(limits[-1] + limit)
+        self.sums.append(sums)
+        self.net.append(sums[AMOUNT] - sums[FEE])
+        self.limit.append(self.limit[-1] + limit)
         self.others.append(others)
 
     def _put_in(self, index: int) -> None:
         """Take an entry that was put before others into the totals."""
         entry, place = self.items[index], index + 1
-        moved, limit, others = self._moved(entry)
+        moved, limit, others = self._after(NOTHING, entry)
         net = moved[AMOUNT] - moved[FEE]
         self.stamp.insert(place, entry.stamp_us)
         self.sums[place:] = [_plus(each, moved) for each in self.sums[index:]]
@@ -197,32 +196,44 @@ class Entries:
         self.limit[place:] = [each + limit for each in self.limit[index:]]
         self.others.insert(place, others)
 
-    def _moved(self, entry: Entry) -> tuple[Totals, int, Others]:
-        """Return what an entry adds to the totals and to the limit, what other rates make, and what a later tier makes.
+    def _after(self, before: Totals, entry: Entry) -> tuple[Totals, int, Others]:
+        """Return the totals after an entry, what it adds to the limit, and what other rates and a later tier make.
 
         It explains at most: rounding, any fee, other rates, and what is unmodelled.
         """
-        half = self.quantum // 2
-        slack, limit = entry.slack + (half if entry.rounded else 0), entry.unmodelled
-        key = entry.key
-        if key is None or not entry.turnover:
-            moved = entry.amount, 0, 0, 0, slack, limit, 4 * slack * slack, entry.booked_fee
-            return moved, limit + slack, NO_OTHERS
-        turnover = abs(entry.turnover)
-        most = self.rates.table.most * turnover // RATES
-        # A fee is rounded by no more than itself: an asset told in whole numbers alone need have no such step.
-        rounded = min(half, most) + 1
-        rates = self.rates.of(key)
-        rate = rates.at(entry.stamp_us) if rates.latest_first else None
-        if rate is None:
-            slack += rounded
-            moved = entry.amount, 0, turnover, turnover, slack, limit, 4 * slack * slack, entry.booked_fee
-            return moved, limit + slack + most + 1, NO_OTHERS
-        fee, more, others = _fee(entry, rates, rate, turnover, rounded)
-        slack += more
-        limit += most + 1 + abs(fee) + abs(others[1]) + max((abs(each) for each, _ in others[0]), default=0)
-        moved = entry.amount, fee, 0, turnover, slack, entry.unmodelled, 4 * slack * slack, entry.booked_fee
-        return moved, limit + slack, others
+        amount, fee, unknown, turnover, slack, unmodelled, spread, booked = before
+        half, limit, others = self.quantum // 2, entry.unmodelled, NO_OTHERS
+        own = entry.slack + half if entry.rounded else entry.slack
+        key, size = entry.key, abs(entry.turnover)
+        if key is not None and size:
+            most = self.rates.table.most * size // RATES
+            # A fee is rounded by no more than itself: an asset told in whole numbers alone need have no such step.
+            rounded = min(half, most) + 1
+            rates = self.rates.of(key)
+            rate = rates.at(entry.stamp_us)
+            turnover += size
+            limit += most + 1
+            if rate is None:
+                unknown += size
+                own += rounded
+            else:
+                expected, more, others = _fee(entry, rates, rate, size, rounded)
+                fee += expected
+                own += more
+                limit += abs(expected)
+                if others is not NO_OTHERS:
+                    limit += abs(others[1]) + max((abs(each) for each, _ in others[0]), default=0)
+        totals = (
+            amount + entry.amount,
+            fee,
+            unknown,
+            turnover,
+            slack + own,
+            unmodelled + entry.unmodelled,
+            spread + 4 * own * own,
+            booked + entry.booked_fee,
+        )
+        return totals, limit + own, others
 
 
 def _fee(entry: Entry, rates: KeyRates, rate: int, turnover: int, rounded: int) -> tuple[int, int, Others]:

@@ -26,13 +26,11 @@ def place_entry(unit: UnitTrellis, entry: Entry, now: int, told: list[Told], *, 
 
     `absorb`: what happened before the oldest report kept is part of the opening.
     """
-    if not unit.is_open:
+    columns = unit.columns
+    if not columns or entry.stamp_us > columns[0].at or not unit.is_open:  # as nearly always
         add_entry(unit, entry)
         return
-    first = unit.columns[0]
-    if entry.stamp_us > first.at:  # as nearly all are
-        add_entry(unit, entry)
-        return
+    first = columns[0]
     oldest = first.at - unit.window - (unit.grain if unit.grain > 1 else 0)
     place, items = place_of(entry), unit.entries.items
     if entry.stamp_us > oldest and items and place_of(items[-1]) <= place and not unit.breaks:

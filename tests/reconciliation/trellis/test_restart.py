@@ -140,7 +140,7 @@ def test_a_busy_account_is_stored_whole_now_and_then() -> None:
         lambda trellis, at: trellis.rates_changed(at),
         lambda trellis, at: trellis.open_at(BASE, 1, at, Decimal(3)),
         lambda trellis, _: trellis.drop_reports(BASE),
-        lambda trellis, _: setattr(trellis, "paused", True),
+        lambda trellis, _: trellis.pause(on=True),
     ],
 )
 def test_what_is_no_call_has_the_account_stored_whole(change: Callable[[AccountTrellis, int], None]) -> None:
