@@ -41,7 +41,7 @@ from recon.reconciliation.trellis.costs import (
     WIDE,
 )
 from recon.reconciliation.trellis.crowds import crowded_cuts, first_fit, in_flood, without_alike
-from recon.reconciliation.trellis.cuts import added, candidates, has_same_stamps, lag, lags, wide_sets
+from recon.reconciliation.trellis.cuts import added, candidates, has_same_stamps, lag, wide_sets
 from recon.reconciliation.trellis.edge_search import EdgeSearch
 from recon.reconciliation.trellis.unit import UnitTrellis
 
@@ -96,12 +96,12 @@ def _search(unit: UnitTrellis, index: int) -> None:
         states = _reopened(unit, column)
     else:
         states = _opening(unit, column)
-    least = min(value[0] for value in states.values())
+    least = min([value[0] for value in states.values()])
+    most_cost = least + BEAM
     kept = [
-        (key, (cost - least, source, kind, left, level) if least else value)
+        (key, (value[0] - least, *value[1:]) if least else value)
         for key, value in states.items()
-        for cost, source, kind, left, level in (value,)
-        if cost <= least + BEAM
+        if value[0] <= most_cost
     ]
     if len(kept) > CROWDED:
         kept = without_alike(unit, kept)
@@ -226,12 +226,12 @@ def _targets(
     cuts: Iterable[int] = range(low, high + 1)
     if high - low > CROWDED and states is not None:
         cuts = crowded_cuts(unit, column, states, low, high)
-    sums = entries.sums
-    targets = [(cut, 0, cost, sums[cut][AMOUNT]) for cut, cost in lags(entries, cuts, column.at)]
+    sums, at = entries.sums, column.at
+    targets = [(cut, 0, lag(entries, cut, at), sums[cut][AMOUNT]) for cut in cuts]
     column.sets = {}
     if column.wide and not in_flood(unit, column, index):
         for cut, later_in, cost, totals in wide_sets(entries, low, high):
-            targets.append((cut, later_in, cost + lag(entries, cut, column.at), totals[0]))
+            targets.append((cut, later_in, cost + lag(entries, cut, at), totals[0]))
             column.sets[cut, later_in] = totals
     return targets
 

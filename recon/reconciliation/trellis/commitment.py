@@ -12,7 +12,7 @@ from typing import Final
 from recon.ledger.fees.fee_key import RATES
 from recon.reconciliation.trellis.amounts import to_decimal
 from recon.reconciliation.trellis.column import BOOKED, PASSED, Column, CommittedEdge, StateKey
-from recon.reconciliation.trellis.costs import DISPUTED_HOLDS, LONG_AGO, NOVEL, OPENING_HOLDS, SURE
+from recon.reconciliation.trellis.costs import DISPUTED_HOLDS, NOVEL, OPENING_HOLDS, SURE
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.path import best_state, in_opening, keep_path
 from recon.reconciliation.trellis.steps import Committed, CommittedKind, OpeningFound, Read, Told
@@ -27,11 +27,11 @@ _NOTHING_TOLD: Final = CommittedEdge("exact", 0, 0, 0, 0)
 def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
     """Reduce the columns before the hold to the best path, and note the edges of the path that need something."""
     border = now - unit.hold()
-    if now < opening_ends(unit):
-        border = LONG_AGO
     keep_path(unit, best_state(unit, now))
     columns, before_final = unit.columns, unit.final
     last, end = before_final, len(columns)
+    if last + 1 < end and columns[last + 1].at <= border and now < opening_ends(unit):
+        return
     while last + 1 < end and columns[last + 1].at <= border:
         last += 1
         if unit.odd_tail or len(columns[last].states) > 1:

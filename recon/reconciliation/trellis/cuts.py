@@ -7,7 +7,7 @@ window; never two fills of one order.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from recon.reconciliation.trellis.column import StateKey, Totals
 from recon.reconciliation.trellis.costs import (
@@ -36,11 +36,6 @@ def candidates(unit: UnitTrellis, at: int) -> tuple[int, int]:
     here = bisect_right(stamps, at) - 1
     low = max(low, here - MAX_CUTS_BEFORE, 0)
     return low, max(min(high, here + MAX_CUTS_AFTER), low)
-
-
-def lags(entries: Entries, cuts: Iterable[int], at: int) -> list[tuple[int, int]]:
-    """Return cuts, each with what it costs in a report received at a time."""
-    return [(cut, lag(entries, cut, at)) for cut in cuts]
 
 
 def lag(entries: Entries, cut: int, at: int) -> int:

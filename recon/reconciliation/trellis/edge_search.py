@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from recon.reconciliation.trellis.amounts import digits_of
 from recon.reconciliation.trellis.column import FEE, HOLDS, PASSED, EdgeKind, StateKey, StateValue
-from recon.reconciliation.trellis.costs import HOLD, JUMP, OPENING_JUMP
+from recon.reconciliation.trellis.costs import HOLD, JUMP, NEVER, OPENING_JUMP
 from recon.reconciliation.trellis.edges import edge_between
 from recon.reconciliation.trellis.unit import UnitTrellis
 
@@ -35,10 +35,11 @@ class EdgeSearch:
         self._jump = OPENING_JUMP if at_opening else JUMP
         sums, limit, sets = unit.entries.sums, unit.entries.limit, before.sets
         #: The states before, the cheapest first, of equal ones that with the most entries.
-        self.sources: list[Source] = sorted(
+        self.sources: list[Source] = [
             (cost, -key[0], key, level, level + (sets[key[:2]] if key[1] else sums[key[0]])[FEE], limit[key[0]])
             for key, (cost, _, _, _, level) in before.states.items()
-        )
+        ]
+        self.sources.sort()
 
     def cheapest(self, cut: int, later_in: int, base: int, level: int) -> StateValue | None:
         """Return the cheapest way to a set with a level, which itself costs `base`; None if no state is within it."""
@@ -46,31 +47,28 @@ class EdgeSearch:
         sums = self._column.sets[cut, later_in] if later_in else entries.sums[cut]
         net, limit = level + sums[FEE], entries.limit[cut] + self._unit.tolerance
         best: StateValue | None = None
-        least = 0
+        least = NEVER
         for source in self.sources:
             cost, _, key, _, net_before, limit_before = source
             total = cost + base
-            if best is not None and total >= least:
+            if total >= least:
                 break
-            inside = key[1]
-            if key[0] > cut or (inside and (inside >> (cut - key[0])) & ~later_in):
+            first_out, inside, state, _ = key
+            if first_out > cut or (inside and (inside >> (cut - first_out)) & ~later_in):
                 continue
-            if key[2] == PASSED:
+            if state == PASSED:
                 total += self._surcharge
-            left = net - net_before
-            if not inside and not later_in and not limit_before - limit <= left <= limit - limit_before:
-                total += self._jump
-                if best is not None and total >= least:
-                    continue
-                total += digits_of(left)
-                if best is None or total < least:
+            left, most = net - net_before, limit - limit_before
+            if inside or later_in or -most <= left <= most:
+                dearer, kind, left = self._explained(source, (cut, later_in, HOLDS, 0), level)
+                if total + dearer < least:
+                    least = total + dearer
+                    best = least, key, kind, left, level
+            elif total + self._jump < least:
+                total += self._jump + digits_of(left)
+                if total < least:
                     least = total
                     best = total, key, "jump", left, level
-                continue
-            found = self._explained(source, (cut, later_in, HOLDS, 0), level)
-            if best is None or total + found[0] < least:
-                least = total + found[0]
-                best = least, key, found[1], found[2], level
         return best
 
     def _explained(self, source: Source, target: StateKey, level: int) -> tuple[int, EdgeKind, int]:

@@ -166,7 +166,7 @@ def races(unit: UnitTrellis, odd: Sequence[OddEdge]) -> set[int]:
     found: set[int] = set()
     first = 0
     while first < len(odd):
-        last = _race_from(unit, odd, first)
+        last = _race_from(unit, odd, first) if odd[first].kind == "jump" else None
         if last is not None:
             found.update(each.column.seq for each in odd[first : last + 1])
             first = last
@@ -180,8 +180,6 @@ def _race_from(unit: UnitTrellis, odd: Sequence[OddEdge], first: int) -> int | N
     A jump beyond all fees may leave fees over; one of the size of a fee must be undone as closely as fees are known.
     """
     start = odd[first]
-    if start.kind != "jump":
-        return None
     entries = unit.entries
     total, last = 0, None
     for index in range(first, len(odd)):

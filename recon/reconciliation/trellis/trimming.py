@@ -23,7 +23,7 @@ KEEPING = frozenset({"unknown", "novel", "jump", "other_rate", "tier"})
 
 def keep_until(unit: UnitTrellis) -> int:
     """Return until when the account keeps more because of a unit; 0 where it need not."""
-    newest = max((odd.column.at for odd in unit.odd() if odd.kind in KEEPING), default=None)
+    newest = next((odd.column.at for odd in reversed(unit.odd()) if odd.kind in KEEPING), None)
     return 0 if newest is None else newest + KEEP_US
 
 
