@@ -78,6 +78,8 @@ def bounded(value: Decimal) -> bool:
     """Tell whether a number from the wire is finite and within the named bounds."""
     if not value.is_finite():
         return False
+    if not value:  # 0.00000000 stands in nearly every balance
+        return abs(value.adjusted()) <= MAX_EXPONENT
     _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         return False

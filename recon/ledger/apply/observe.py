@@ -37,9 +37,10 @@ def observe(
 
     `emptied`: an empty list is taken at its word.
     """
-    for reason in (NOT_REPORTED, EMPTY_LISTS[state.unit.kind]):
-        if reason in state.unit.withheld:
-            withhold(ledger, state, reason, on=False)
+    if state.unit.withheld:
+        for reason in (NOT_REPORTED, EMPTY_LISTS[state.unit.kind]):
+            if reason in state.unit.withheld:
+                withhold(ledger, state, reason, on=False)
     state.unit.reported.note_size(values[0])
     ledger.changes.units[state.key] = state
     ledger.effects.observed.append((state, Observation(at.seq, at.clock, at.us, values, inferred, price, emptied)))
