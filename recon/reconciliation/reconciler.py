@@ -104,10 +104,10 @@ class Reconciler:
                 self._contain(state, at, self._add_leg, state, leg, at)
 
     def _add_leg(self, state: UnitState, leg: Leg, at: LogTime) -> None:
-        key, trellis, comparison = state.key, self.trellises.of(state.key[0]), self.comparisons[state.key]
+        comparison = self.comparisons[state.key]
         if taken_back.may_take(comparison, leg) and taken_back.is_taken(self._context(state, at), leg):
             return
-        self.trellises.begin(trellis, state).add_leg(key, leg, at.us)
+        self.trellises.begun(state).add_leg(state.key, leg, at.us)
 
     def on_parts(self, parts: Iterable[FillPart], at: LogTime) -> None:
         """Take parts of fills that were told in one; a defect in one concerns its base unit."""

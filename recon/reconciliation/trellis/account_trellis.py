@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from recon.ledger.fees.fee_key import BASE, QUOTE, RATES, FeeKey
 from recon.ledger.fees.rate_table import RateTable
-from recon.ledger.legs import FillPart, Leg, Stamp
+from recon.ledger.legs import FillPart, Leg
 from recon.ledger.units import UnitKey
 from recon.reconciliation.model.path_evidence import PathEvidence
 from recon.reconciliation.model.step import Step
@@ -335,16 +335,15 @@ class AccountTrellis:
     # -- what legs and reports bring
 
     def _entry(self, leg: Leg) -> Entry:
-        parts = self._parts
+        parts, stamp, order = self._parts, leg.stamp, leg.order
         parts.number += 1
-        stamp: Stamp = leg.stamp
         resolution = stamp.resolution_us
-        if resolution:
+        if resolution and resolution != parts.resolution:
             parts.resolution = resolution = min(parts.resolution or resolution, resolution)
-        entry = Entry(stamp.us, leg.arrived_us, resolution, parts.number, leg.order, to_int(leg.amount))
+        amount, turnover, key = to_int(leg.amount), 0, None
         if leg.turnover:
-            entry.turnover = entry.amount if leg.turnover is leg.amount else to_int(leg.turnover)
-            entry.key = leg.fee_key
+            key, turnover = leg.fee_key, amount if leg.turnover is leg.amount else to_int(leg.turnover)
+        entry = Entry(stamp.us, leg.arrived_us, resolution, parts.number, order, amount, turnover, key)
         entry.rounded = leg.rounded
         if leg.error:
             entry.slack = to_int(leg.error)
