@@ -90,7 +90,7 @@ class Entries:
     def insert(self, entry: Entry) -> int:
         """Take an entry; return its index."""
         items = self.items
-        if not items or place_of(items[-1]) < place_of(entry):
+        if entry.stamp_us > self.stamp[-1] or not items or place_of(items[-1]) < place_of(entry):
             items.append(entry)
             self._append(entry)
             return len(items) - 1
@@ -199,7 +199,8 @@ class Entries:
     def _after(self, before: Totals, entry: Entry) -> tuple[Totals, int, Others]:
         """Return the totals after an entry, what it adds to the limit, and what other rates and a later tier make.
 
-        It explains at most: rounding, any fee, other rates, and what is unmodelled.
+        It explains at most: rounding, any fee, other rates, and what is unmodelled. A sum to which nothing is added
+        stays the same object: of long integers that saves memory, as there are many sums.
         """
         amount, fee, unknown, turnover, slack, unmodelled, spread, booked = before
         half, limit, others = self.quantum // 2, entry.unmodelled, NO_OTHERS
@@ -218,22 +219,20 @@ class Entries:
                 own += rounded
             else:
                 expected, more, others = _fee(entry, rates, rate, size, rounded)
-                fee += expected
                 own += more
-                limit += abs(expected)
+                if expected:
+                    fee += expected
+                    limit += abs(expected)
                 if others is not NO_OTHERS:
                     limit += abs(others[1]) + max((abs(each) for each, _ in others[0]), default=0)
-        totals = (
-            amount + entry.amount,
-            fee,
-            unknown,
-            turnover,
-            slack + own,
-            unmodelled + entry.unmodelled,
-            spread + 4 * own * own,
-            booked + entry.booked_fee,
-        )
-        return totals, limit + own, others
+        if own:
+            slack += own
+            spread += 4 * own * own
+        if entry.unmodelled:
+            unmodelled += entry.unmodelled
+        if entry.booked_fee:
+            booked += entry.booked_fee
+        return (amount + entry.amount, fee, unknown, turnover, slack, unmodelled, spread, booked), limit + own, others
 
 
 def _fee(entry: Entry, rates: KeyRates, rate: int, turnover: int, rounded: int) -> tuple[int, int, Others]:
