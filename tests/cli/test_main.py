@@ -157,4 +157,4 @@ def test_simulate_refuses_what_it_does_not_know(recon: Recon) -> None:
     assert "2 gateways (logged, unlogged), and 1 given" in " ".join(one.err.split())
     assert "--port PORT --port PORT" in " ".join(one.err.split())
     assert recon("simulate", "--duration", "5").status == 8
-    assert recon("demo", "--headless", "--duration", "5").status == 8
+    assert recon("demo", "--headless", "--duration", "5").status == 2
