@@ -79,11 +79,14 @@ def take_step(
 
 
 def _note_other_legs(connection: Connection, selected: Sequence[SelectedBreak]) -> None:
-    """Say where a step is for a part of a case: one leg alone books half of what happened."""
-    ids = {each.id for each in selected}
+    """Say where a step is for a part of a case: one leg alone books half of what happened.
+
+    Legs of another cause have a step of their own.
+    """
+    ids, causes = {each.id for each in selected}, {each.cause for each in selected}
     for case_id in dict.fromkeys(each.case_id for each in selected):
         active = [each for each in selection.case(connection, case_id) if each.state in ACTIVE]
-        if any(each.id not in ids for each in active):
+        if any(each.id not in ids and each.cause in causes for each in active):
             taken, short = sum(each.id in ids for each in active), short_id(case_id)
             note(f"{taken} of {len(active)} breaks of case {short}: --case {short} takes all of it")
 

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from recon.db.source import Row, Source, query_rows
 from recon.deciding.recording import Recorded
-from recon.deciding.selection import SelectedBreak
+from recon.deciding.selection import SHORT, SelectedBreak, refuse
 from recon.deciding.steps import Payload, without_none
 from recon.errors import ConfigError
 from recon.exact import plain
+from recon.ledger.facts.external_fact import SIGNS
 from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
 
 
@@ -19,12 +20,14 @@ def proposal_of(
 ) -> Payload:
     """Return the payload that proposes a cause for breaks, with an amount for one, or each its own.
 
-    Errors: ConfigError where one amount is given for several breaks.
+    Errors: ConfigError where one amount is given for several breaks; DecisionRefused where the cause moves a balance
+    the other way than a break.
     """
     if amount is not None and len(selected) > 1:
         raise ConfigError(
             f"--entry is for one break, not for {len(selected)}; without it, each break's own amount is proposed"
         )
+    _refuse_other_way(selected, cause)
     items = list(evidence)
     entries = [each.owned if amount is None else amount for each in selected]
     digests = [proposal_digest(each.id, cause, own, items) for each, own in zip(selected, entries, strict=True)]
@@ -36,6 +39,16 @@ def proposal_of(
         "digest": joint_digest(digests),
         **without_none(text=text),
     }
+
+
+def _refuse_other_way(selected: Sequence[SelectedBreak], cause: str) -> None:
+    """Refuse a cause of one sign for breaks of the other: no deposit takes anything away. Errors: DecisionRefused."""
+    sign = SIGNS.get(cause)
+    if sign is not None:
+        is_, are = ("debit", "credits") if sign > 0 else ("credit", "debits")
+        wrong = [each for each in selected if each.owned * sign < 0]
+        amounts = [f"break {each.id[:SHORT]} of {plain(each.amount)} {each.unit} is a {is_}" for each in wrong]
+        refuse([f"{each}, and {cause}s are {are}: propose another cause for it" for each in amounts])
 
 
 def waiting_proposal(connection: Source, start: str) -> tuple[str, list[str]]:

@@ -111,10 +111,14 @@ def select_breaks(connection: Source, criteria: BreakFilter, step: PersonStep) -
 def refuse_unless_allowed(selected: Sequence[SelectedBreak], step: PersonStep) -> None:
     """Refuse a step that a break's state does not allow, naming break and allowed steps. Errors: DecisionRefused."""
     wrong = [each for each in selected if next_state(step, each.state) is None]
-    if wrong:
-        rest = len(wrong) - MAX_NAMED
-        lines = [f"break {each.id[:SHORT]} is {each.state}: {_instead(step, each.state)}" for each in wrong]
-        raise DecisionRefused("\n".join(lines[:MAX_NAMED] + ([f"and {rest} more"] if rest > 0 else [])))
+    refuse([f"break {each.id[:SHORT]} is {each.state}: {_instead(step, each.state)}" for each in wrong])
+
+
+def refuse(lines: Sequence[str]) -> None:
+    """Refuse a step if there are reasons against it, one for each break. Errors: DecisionRefused."""
+    if lines:
+        rest = len(lines) - MAX_NAMED
+        raise DecisionRefused("\n".join([*lines[:MAX_NAMED], *([f"and {rest} more"] if rest > 0 else [])]))
 
 
 def person_steps(state: BreakState) -> list[str]:

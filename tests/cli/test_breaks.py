@@ -306,6 +306,21 @@ def test_a_step_that_the_table_does_not_allow_changes_nothing(recon: Recon, day:
     assert heads(recon) == before
 
 
+def test_a_cause_that_moves_the_other_way_than_a_leg_is_refused_before_anything_is_written(
+    recon: Recon, day: TestDatabase
+) -> None:
+    before, legs = heads(recon), pair(recon)
+    for cause, sign in (("deposit", -1), ("withdrawal", 1)):
+        (wrong,) = [row for row in legs if Decimal(row["amount"]) * sign > 0]
+        for which in (("--case", wrong["case_id"]), (wrong["id"],)):
+            result = recon("break", "propose", *which, "--cause", cause, "--evidence", "statement-7")
+            assert result.status == REFUSED
+            assert f"break {wrong['id'][:10]} of {wrong['amount']} {wrong['unit']} is a" in result.err
+            assert f"{cause}s are" in result.err
+    assert heads(recon) == before
+    assert {row["state"] for row in pair(recon)} == {"open"}
+
+
 def test_what_the_fold_refuses_is_said_too(recon: Recon, day: TestDatabase) -> None:
     row = large(recon)
     assert recon("break", "propose", row["id"], "--cause", "deposit", "--entry", "-1").status == 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from recon.reads.case.document import document
 from recon.reads.case.model import Case, Leg
 from recon.reads.case.text import case_text
 
@@ -67,6 +68,17 @@ def test_next_is_first_and_acts_on_the_case() -> None:
     assert "recon break propose --case cccccccc --cause missed_fill --evidence TEXT" in text
     assert "--entry" not in text, "each leg's own amount is booked"
     assert "its legs are 1,204.90 usd together, 1,204.90 usd net" in text.lower()
+
+
+def test_legs_of_several_causes_are_proposed_by_their_own() -> None:
+    legs = (leg(cause="deposit"), leg("ZUSD", "-6242.85", cause="withdrawal"), leg("XRP", "-3", cause="withdrawal"))
+    text = case_text(case(*legs))
+    assert "propose the cause, each leg's own" in text
+    assert "     recon break propose eth0000000 --cause deposit --evidence TEXT\n" in text
+    assert "     recon break propose zusd000000 xrp0000000 --cause withdrawal --evidence TEXT\n" in text
+    told = {each["step"]: each["command"] for each in document(case(*legs), legs[1])["next"]}
+    assert told["propose"] == "recon break propose zusd000000 xrp0000000 --cause withdrawal --evidence TEXT"
+    assert told["assign"] == "recon break assign --case cccccccc --to WHO", "whoever works on it takes it whole"
 
 
 def test_figures_of_a_unit_have_their_points_in_one_column_and_are_never_cut() -> None:

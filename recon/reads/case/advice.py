@@ -73,6 +73,16 @@ def step_command(row: Row, step: str, case: str | None = None) -> str:
     return shell("recon", "break", step, *arguments.get(step, what))
 
 
+def proposing_command(case: Case, leg: Leg) -> str:
+    """Return the command that proposes a leg's own cause: for its case, or for those legs that have the same cause."""
+    able = [each for each in case.active if "propose" in each.steps]
+    alike = [each for each in able if each.row["cause"] == leg.row["cause"]]
+    if len(alike) == len(able):
+        return step_command(leg.row, "propose", case.short)
+    ids = [str(each.row["id"])[:SHORT] for each in alike]
+    return shell("recon", "break", "propose", *ids, "--cause", leg.row["cause"], "--evidence", "TEXT")
+
+
 def advices(case: Case) -> list[Advice]:
     """Return what can be done about a case now, the most useful first."""
     active = case.active
@@ -135,12 +145,11 @@ def _proposing(case: Case) -> list[Advice]:
     able = [leg for leg in case.active if "propose" in leg.steps and leg.row["state"] != "proposed"]
     if not able:
         return []
+    commands = tuple(dict.fromkeys(proposing_command(case, leg) for leg in able))
     legs = {1: "", 2: " for both legs"}.get(len(able), f" for all {len(able)} legs")
-    return [Advice(f"propose the cause{legs} ({_who_decides(case)})", (_propose(case, able),))]
-
-
-def _propose(case: Case, able: list[Leg]) -> str:
-    return step_command(able[0].row, "propose", case.short)
+    if len(commands) > 1:
+        legs = ", each leg's own"
+    return [Advice(f"propose the cause{legs} ({_who_decides(case)})", commands)]
 
 
 def _who_decides(case: Case) -> str:

@@ -7,14 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from recon.display.ages import age
-from recon.reads.case.advice import advice_on, events_command, step_command
+from recon.reads.case.advice import advice_on, events_command, proposing_command, step_command
 from recon.reads.case.model import Case, Leg, Row
 from recon.reads.case.path import has_path, path_of
 
 
 def document(case: Case, leg: Leg) -> Row:
     """Return a break of a case; where the case has several, the commands are for the case."""
-    several = case.short if len(case.active) > 1 and leg.active else None
     return {
         **leg.row,
         "evidence": items_of(leg.row),
@@ -26,9 +25,14 @@ def document(case: Case, leg: Leg) -> Row:
         "same_case": leg.same_case,
         "history": leg.history,
         "sources": leg.sources,
-        "next": [{"step": step, "command": step_command(leg.row, step, several)} for step in leg.steps],
+        "next": [{"step": step, "command": _command(case, leg, step)} for step in leg.steps],
         "advice": advice_on(leg.row),
     }
+
+
+def _command(case: Case, leg: Leg, step: str) -> str:
+    several = case.short if len(case.active) > 1 and leg.active else None
+    return proposing_command(case, leg) if several and step == "propose" else step_command(leg.row, step, several)
 
 
 def items_of(row: Row) -> list[Mapping[str, Any]]:
