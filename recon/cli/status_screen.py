@@ -114,8 +114,8 @@ def _title(view: StatusView, look: Look) -> Iterator[str]:
         yield _both("recon  current, nothing behind", moment, look, "bold")
         return
     if not view.blind:
-        accounts = counted(len(view.stale), "account")
-        yield _both(f"recon  current, but for {accounts}", moment, look, "bold")
+        but = f"current, but for {counted(len(view.stale), 'account')}"
+        yield _both(f"recon  {but if view.standing.covered else 'no account is covered'}", moment, look, "bold")
         return
     what = "the service does not run" if view.running is False else _not_current(view)
     narrow = msgspec.structs.replace(look, width=look.width - 2)

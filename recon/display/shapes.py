@@ -49,7 +49,7 @@ NONE: Final = Shape("", "", "", "text")
 _WORDS: Final = {
     BREAK: ("break", "open", "take up"),
     PENDING: ("pending", "proposed", "to approve", "approve", "waiting", "retrying", "running", "catching_up"),
-    STALE: ("stale", "gap", "silent", "unresolved", "gone", "behind", "look at"),
+    STALE: ("stale", "gap", "silent", "unresolved", "gone", "behind", "not covered", "look at"),
     AGREED: (
         *("agreed", "covered", "complete", "whole", "connected", "current", "in force", "delivered", "ok", "done"),
         *("cleared", "explained", "resolved", "signed", "clean"),

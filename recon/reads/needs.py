@@ -51,9 +51,11 @@ _PROPOSALS: Final = """
     WHERE b.state = 'proposed' AND (CAST(:gateway AS text) IS NULL OR b.gateway = :gateway)
     GROUP BY b.gateway, b.proposal ->> 'seq' ORDER BY usd DESC NULLS FIRST, since, b.gateway, seq
 """
+#: Orders are missing, or it is not known whether some are.
 _UNACCOUNTED: Final = """
-    SELECT a.gateway, a.account, a.open_orders_unaccounted AS orders, a.since FROM recon.accounts AS a
-    WHERE a.open_orders_unaccounted > 0 AND (CAST(:gateway AS text) IS NULL OR a.gateway = :gateway)
+    SELECT a.gateway, a.account, a.open_orders_unaccounted AS orders, a.reason, a.since FROM recon.accounts AS a
+    WHERE (a.open_orders_unaccounted > 0 OR a.state = 'unresolved')
+      AND (CAST(:gateway AS text) IS NULL OR a.gateway = :gateway)
     ORDER BY a.gateway, a.account
 """
 _NOT_JUDGED: Final = """
@@ -209,10 +211,11 @@ def _rules(source: Source, gateway: str | None) -> Iterator[Need]:
 
 def _not_covered(source: Source, asked: dict[str, str | None], stale: Sequence[Stale]) -> Iterator[Need]:
     for row in query_rows(source, _UNACCOUNTED, asked):
-        orders = counted(int(str(row["orders"])), "order")
+        orders = int(str(row["orders"]))
+        why = f"{counted(orders, 'order')} not accounted for since a gap" if orders else _text(row["reason"])
         yield Need(
             kind="not covered",
-            what=f"{_text(row['account'])}: {orders} not accounted for since a gap",
+            what=f"{_text(row['account'])}: {why}",
             since=_time(row["since"]),
             command=shell("recon", "coverage", "--account", row["account"]),
             gateway=str(row["gateway"]),

@@ -6,7 +6,7 @@ import json
 import shlex
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -14,10 +14,11 @@ import pytest
 from recon.cli.command_line import COMMANDS
 from recon.cli.status_screen import MAX_NEEDS, StatusView, status_lines
 from recon.cli.tables.look import Look
+from recon.display.shapes import shape_of
 from recon.ledger.changes import Finding, LedgerChanges
 from recon.log.events import NewEvent
 from recon.reads.currency import Stale
-from recon.reads.needs import Need, Needs
+from recon.reads.needs import Kind, Need, Needs
 from recon.reads.standing import Standing
 from recon.testing import BTC_USDT, GatewayDriver, OrderScript, balance_row
 from tests.cli.conftest import Recon
@@ -96,6 +97,21 @@ def test_no_line_is_wider_than_the_screen(width: int, stale: tuple[Stale, ...]) 
     )  # fmt: skip
     for line in status_lines(view(APPROVE, TAKE_UP, long, stale=stale), look(width)):
         assert len(line) <= width, line
+
+
+def test_each_need_has_a_shape() -> None:
+    for kind in get_args(Kind):
+        line = status_lines(view(msgspec.structs.replace(TAKE_UP, kind=kind)), look())[3]
+        assert shape_of(kind).glyph
+        assert line.startswith(f"1 {shape_of(kind).glyph} "), line
+
+
+@pytest.mark.parametrize(
+    ("covered", "title"), [(0, "recon  no account is covered "), (3, "recon  current, but for 3 accounts ")]
+)
+def test_the_title_does_not_call_it_current_where_no_account_is_covered(covered: int, title: str) -> None:
+    stale = tuple(Stale("prod-eu", name, NOW, "it is not covered, but unresolved", heard=True) for name in "ABC")
+    assert status_lines(view(stale=stale, covered=covered), look())[0].startswith(title)
 
 
 def test_stale_is_said_first_and_nothing_looks_current() -> None:
@@ -252,6 +268,26 @@ def test_an_asset_that_was_named_since_needs_nobody_and_one_that_was_not_is_to_b
     assert [need["what"] for need in needs if need["kind"] == "look at"] == ["1 finding unreadable, eu event 12"]
     (to_set_up,) = [need["what"] for need in needs if need["kind"] == "set up"]
     assert to_set_up.startswith("KRAKEN ETH is not judged")
+
+
+@pytest.mark.postgres
+def test_an_account_whose_orders_are_not_known_needs_somebody(
+    recon: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    told, why = CoverageLog(database.service_url), "which orders are open could not be read"
+    told.write(
+        LedgerChanges(
+            accounts={
+                "A": told.account("A", "unresolved", why),
+                "B": told.account("B", "unresolved", "2 orders", missing="b-1 b-2"),
+                "C": told.account("C", "catching_up", "snapshots are missing"),
+            },
+        )
+    )
+    needs = [need for need in recon("status", "--json").json()["needs"] if need["kind"] == "not covered"]
+    assert [need["what"] for need in needs] == [f"A: {why}", "B: 2 orders not accounted for since a gap"]
+    assert needs[0]["command"] == "recon coverage --account A"
 
 
 @pytest.mark.postgres
