@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -69,13 +70,13 @@ PAST_BREAKS: Final = [
 ]
 
 
-def cases_screen(cases: Sequence[Row], moment: str, empty: str, *, past: bool = False) -> Screen:
-    """Return cases as a screen: what needs somebody first. In the past nobody can do anything."""
+def cases_screen(cases: Sequence[Row], moment: str, empty: str, *, at: datetime | None = None) -> Screen:
+    """Return cases as a screen, with their ages at a past time, where nobody can do anything; None: now."""
     rows = [_shown(row) for row in cases]
-    if past:
+    if at is not None:
         columns = [column for column in CASES if column.key not in NOT_KEPT]
         sums = [f"{counted(len(rows), 'case')} of {counted(_all_legs(rows), 'break')}"]
-        return Screen(tables=[Table(columns=columns, rows=rows)], sums=sums, moment=moment, empty=empty)
+        return Screen(tables=[Table(columns=columns, rows=rows)], sums=sums, moment=moment, empty=empty, at=at)
     table = Table(columns=CASES, rows=rows, notes=_state_of, notes_under="account")
     return Screen(
         tables=[table],

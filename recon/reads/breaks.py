@@ -101,6 +101,8 @@ _CASES_ORDER: Final = (
     "CASE WHEN c.digests IS NOT NULL THEN 1 WHEN c.state = 'open' AND c.who IS NULL THEN 2 ELSE 3 END,"
     " c.amount_usd DESC NULLS FIRST, c.since, c.gateway, c.case_id"
 )
+#: Who had a case, and its worth, are not kept of the past.
+_PAST_ORDER: Final = "c.since, c.gateway, c.case_id"
 #: Breaks as they were, with nothing in the columns that are not kept.
 _PAST_LEGS: Final = """(
         SELECT b.*, NULL::numeric AS amount_usd, NULL AS certainty, NULL AS severity, NULL AS assignee,
@@ -119,7 +121,7 @@ OPEN_CASES: Final = _cases(
     "recon_exact.open_breaks",
     _FILTERS,
     _CASES_ORDER,
-    _cases(_PAST_LEGS.format(past=_PAST, where=f"WHERE {_IS_OPEN}"), _PAST_FILTERS, _CASES_ORDER),
+    _cases(_PAST_LEGS.format(past=_PAST, where=f"WHERE {_IS_OPEN}"), _PAST_FILTERS, _PAST_ORDER),
 )
 ALL_CASES: Final = _cases(
     "recon_exact.breaks",

@@ -108,6 +108,22 @@ def test_before_all_books_a_unit_says_so_and_nothing_of_now(
         assert "was reported" not in shown
 
 
+def test_cases_of_a_past_time_are_in_the_order_of_their_age_then(
+    recon: Recon, day: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = _one(day, "SELECT max(opened_at) FROM recon.breaks")
+    assert isinstance(last, datetime)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("recon.cli.tables.terminal.utc_now", lambda: last + timedelta(days=400))
+    asked = ("breaks", "--as-of", last.isoformat(), "--no-pager", "--columns", "since")
+    shown = recon(*asked).out
+    assert re.search(r"\d (s|min|h)\b", shown), shown
+    assert not re.search(r"\d+ d\b", shown), shown
+    since = re.findall(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\S+", recon(*asked, "--raw").out.partition("since")[2])
+    assert since == sorted(since)
+    assert len(since) > 1
+
+
 def test_gaps_of_a_past_time_are_counted_as_they_are_listed(
     recon: Recon, day: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,6 +188,9 @@ async def test_the_overview_and_alerts_of_a_past_time_are_those_of_sql(day: Test
         overview = await somebody.get(f"/?{times_of(at)}")
         alerts = await somebody.get(f"/alerts?{times_of(at)}")
         rules = await somebody.get(f"/rules?{times_of(at)}")
+        breaks = await somebody.get(f"/breaks?{times_of(at)}")
+    assert "the oldest first" in words_of(breaks)
+    assert "what needs somebody first" not in words_of(breaks)
     cases = rows_of(
         day, "SELECT DISTINCT case_id FROM recon.breaks_as_of(%s, %s) WHERE state = ANY(%s)", at, at, sorted(ACTIVE)
     )

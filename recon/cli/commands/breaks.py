@@ -63,7 +63,8 @@ def breaks(
             screen = (past_screen if past.is_past else breaks_screen)(rows, title, empty)
             return Answer(screen, {**currency.document(), **past.document(), "breaks": rows}, currency)
         cases = (ALL_CASES if every else OPEN_CASES).query(asked, now, as_of=past).rows(connection)
-        return Answer(cases_screen(cases, title, empty, past=past.is_past), [], currency)
+        at = past.horizon(now) if past.is_past else None
+        return Answer(cases_screen(cases, title, empty, at=at), [], currency)
 
     end(answer(settings, "breaks", options, read, json=json))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +30,7 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     `sums` stand on the left of the title line, `moment` (the time, and whether it is current) on the right. `shapes`
     are the words of states whose shapes are explained, `marks` other characters: each, the same in ASCII, and what it
     means. `legend` explains the rest. `empty` is said where no table has a row.
+    `at` is the time that ages count back from; None: now.
     """
 
     tables: Sequence[Table]
@@ -39,6 +41,7 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     legend: Sequence[str] = ()
     steps: Sequence[NextStep] = ()
     empty: str = "nothing"
+    at: datetime | None = None
 
     @property
     def rows(self) -> int:
@@ -48,6 +51,8 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
 
 def screen_lines(screen: Screen, look: Look, choice_of: Callable[[Table], Choice]) -> list[str]:
     """Return a screen as lines for a terminal; a table without rows is left out."""
+    if screen.at is not None:
+        look = msgspec.structs.replace(look, now=screen.at)
     lines = title_lines(screen, look)
     for table in screen.tables:
         if table.rows:
