@@ -18,8 +18,11 @@ BEGIN
         RAISE EXCEPTION 'a limit has a gateway for each account, and at most 1000 of them'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF coalesce(btrim(p_reason), '') = '' OR length(p_reason) > 2000 THEN
+    IF recon_store.is_blank(p_reason) OR length(p_reason) > 2000 THEN
         RAISE EXCEPTION 'a limit has a reason, of 2000 characters at most' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF EXISTS (SELECT FROM unnest(p_gateways || p_accounts) AS n(name) WHERE recon_store.is_blank(n.name)) THEN
+        RAISE EXCEPTION 'a gateway or an account of a limit is blank' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     PERFORM set_config('recon.reason', p_reason, true);
     -- The new ones first: at no time is a limited login without any.

@@ -14,12 +14,16 @@ BEGIN
         RAISE EXCEPTION 'a silence lasts 31 days at most; accept a break that is to be lived with for longer'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF coalesce(btrim(p_reason), '') = '' OR length(p_reason) > 2000 THEN
+    IF recon_store.is_blank(p_reason) OR length(p_reason) > 2000 THEN
         RAISE EXCEPTION 'a silence has a reason, of 2000 characters at most' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF coalesce(p_gateway, p_account, p_unit, p_case, p_cause) IS NULL THEN
         RAISE EXCEPTION 'a silence names a gateway, account, unit, case or cause: a silence of everything is blindness'
             USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF EXISTS (SELECT FROM unnest(ARRAY[p_gateway, p_account, p_unit, p_case, p_cause]) AS n(name)
+               WHERE n.name IS NOT NULL AND recon_store.is_blank(n.name)) THEN
+        RAISE EXCEPTION 'a name in a silence is blank' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF greatest(length(p_gateway), length(p_account), length(p_unit), length(p_case), length(p_cause)) > 1000 THEN
         RAISE EXCEPTION 'a name in a silence has 1000 characters at most' USING ERRCODE = 'invalid_parameter_value';
