@@ -4,12 +4,12 @@ Parts: `receive` (the bare WebSocket library), `append`, `committing` (many comm
 `offered` (latencies at 2,000 and 5,000 frames a second), `telling` (from a break to the request of its webhook),
 `saturated` (end to end, and the service's memory), `several` (gateways at once, by tasks and by processes),
 `handing` (events handed over to the projector, and read back from the log, in turn),
-`projection` (catching up, rebuild), `comparing` (what comparing and classifying cost: with them and with books alone,
-in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how the time a row grows with the rows of hostile loads,
-in memory), `stored` (the same in Postgres), `capacity` (what a rate of frames and a number of accounts need of
-processor, memory and disk), `screens` (a long list as HTML), `as_of` (the books at a past time, of ten million
-entries), `late` (what is told of long ago, after a long log), `reports` (what long reports take of memory and time, in
-every format).
+`projection` (catching up, rebuild), `steps` (small ones), `flat` (what an event costs as logs, accounts and idle
+gateways grow), `comparing` (what comparing and classifying cost: with them and with books alone, in turn), `peers`
+(eventsourcing, SQLAlchemy ORM), `linear` (how the time a row grows with the rows of hostile loads, in memory),
+`stored` (the same in Postgres), `capacity` (what a rate of frames and a number of accounts need of processor, memory
+and disk), `screens` (a long list as HTML), `as_of` (the books at a past time, of ten million entries), `late` (what is
+told of long ago, after a long log), `reports` (what long reports take of memory and time, in every format).
 Without any, all are measured. Everything runs on one embedded Postgres with its durable settings, in a temporary
 directory (`--directory` chooses the disk). Ratios within a run carry over to other machines, absolute figures do not.
 The exit status is 0 whatever the figures are.
@@ -31,6 +31,7 @@ from tests.bench import (
     capacity,
     committing,
     comparing,
+    flat,
     folding,
     handing,
     late_facts,
@@ -52,7 +53,7 @@ from tests.bench.stage import Stage, machine, stage
 
 PARTS: Final = (
     "receive", "append", "committing", "offered", "telling", "saturated", "several", "handing", "projection", "steps",
-    "comparing", "peers", "linear", "stored", "capacity", "screens", "as_of", "late", "reports",
+    "flat", "comparing", "peers", "linear", "stored", "capacity", "screens", "as_of", "late", "reports",
 )  # fmt: skip
 
 
@@ -70,6 +71,20 @@ def _stream(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> Non
         several.measure(on, figures, at_once, sizes.several_gateways, sizes.several_turns)
         offered = load.write_frames(on.place / "several-offered.frames", sizes.several_offered)
         several.measure(on, figures, offered, (2,), sizes.several_turns, float(sizes.several_rate))
+
+
+def _fold(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
+    """Measure what folds a log."""
+    if "handing" in chosen:
+        handing.measure(on, figures, min(sizes.load, sizes.handed), sizes.turns)
+    if "projection" in chosen:
+        folding.measure(on, figures, min(sizes.saturated, sizes.load), sizes.repeats)
+    if "steps" in chosen:
+        stepping.measure(on, figures, sizes.stepped)
+    if "flat" in chosen:
+        flat.measure(on, figures, sizes)
+    if "comparing" in chosen:
+        comparing.measure(on, figures, load.write_frames(on.place / "comparing.frames", sizes.load), sizes.turns)
 
 
 def _read(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
@@ -93,14 +108,7 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
     if "committing" in chosen:
         committing.measure(on, figures, sizes)
     _stream(chosen, sizes, on, figures)
-    if "handing" in chosen:
-        handing.measure(on, figures, min(sizes.load, sizes.handed), sizes.turns)
-    if "projection" in chosen:
-        folding.measure(on, figures, min(sizes.saturated, sizes.load), sizes.repeats)
-    if "steps" in chosen:
-        stepping.measure(on, figures, sizes.stepped)
-    if "comparing" in chosen:
-        comparing.measure(on, figures, load.write_frames(on.place / "comparing.frames", sizes.load), sizes.turns)
+    _fold(chosen, sizes, on, figures)
     if "peers" in chosen:
         from tests.bench import peers  # noqa: PLC0415  # eventsourcing is in the bench extra alone
 

@@ -51,7 +51,8 @@ class _Allowance:
             return self._frames
 
 
-def _upgrade(peer: socket.socket) -> None:
+def upgrade(peer: socket.socket) -> None:
+    """Answer the peer's handshake."""
     request = b""
     while b"\r\n\r\n" not in request:
         request += peer.recv(4096)
@@ -85,7 +86,7 @@ def _send(peer: socket.socket, frames: mmap.mmap, ends: array[int], rate: float)
             sent, position = until, end
 
 
-def _until_closed(peer: socket.socket) -> None:
+def until_closed(peer: socket.socket) -> None:
     """Wait for the peer's close, and answer it; whatever else it says is passed over."""
     while data := peer.recv(4096):
         if data[0] & 0x0F == 8:
@@ -108,14 +109,14 @@ def main() -> int:
         peer, _ = server.accept()
         with peer:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _upgrade(peer)
+            upgrade(peer)
             try:
                 _send(peer, frames, ends, given.rate)
             except OSError as error:
                 sys.stderr.write(f"the peer went away before all was sent: {error}\n")
                 return 1
             print("sent", flush=True)  # noqa: T201  # how the parent learns of the end
-            _until_closed(peer)
+            until_closed(peer)
     return 0
 
 

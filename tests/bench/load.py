@@ -42,13 +42,13 @@ def _frames(frames: int, start: datetime, order_us: int, accounts: int = ACCOUNT
     return load_frames(orders_for(frames), accounts, SEED, started_at=started_at, order_ticks=order_ticks)
 
 
-def new_events(frames: int, *, lost_every: int = 0, apart_us: int = 200) -> list[NewEvent]:
+def new_events(frames: int, *, lost_every: int = 0, apart_us: int = 200, accounts: int = ACCOUNTS) -> list[NewEvent]:
     """Return a session and about so many frames, from now on, so many microseconds apart, also by the venue's times.
 
     Of one order in `lost_every` the last report is lost: its balances tell more than the orders do.
     """
     start = datetime.now(UTC)
-    frames_of_load = _frames(frames, start, apart_us * FRAMES_PER_ORDER)
+    frames_of_load = _frames(frames, start, apart_us * FRAMES_PER_ORDER, accounts)
     result = [NewEvent(SESSION_OPENED, msgspec.json.encode({"url": "ws://load/", "site": 0}), start, session="s")]
     reports = 0
     for number, payload in enumerate(frames_of_load, start=1):

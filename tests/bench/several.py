@@ -24,7 +24,15 @@ from tests.bench.load import FrameFile
 from tests.bench.processor_time import family_seconds
 from tests.bench.service import Stamps
 from tests.bench.stage import Stage, line_of, process, tell
-from tests.bench.streaming import LOOK_SECONDS, MB, STUCK_SECONDS, WINDOW_FRAMES, family_of, resident_of
+from tests.bench.streaming import (
+    LOOK_SECONDS,
+    MB,
+    STUCK_SECONDS,
+    WINDOW_FRAMES,
+    await_first_steps,
+    family_of,
+    resident_of,
+)
 
 KINDS: Final = ("task", "process")
 _HEAD: Final = """
@@ -120,7 +128,7 @@ def _turn(stage: Stage, load: FrameFile, count: int, kind: str, rate: float) -> 
         options = ["--config", str(config), "--stamps", str(stamps), "--lateness"]
         service = stack.enter_context(process("tests.bench.service", *options))
         with _connected(stage) as connection:
-            _await_first_steps(connection, names)
+            await_first_steps(connection, names)
             began = family_seconds(service.pid)
             ended = _watch(connection, load, blasters, service, load.frames if rate else WINDOW_FRAMES)
         sizes, seconds = [resident_of(pid) for pid in family_of(service.pid)], family_seconds(service.pid) - began
@@ -133,18 +141,6 @@ def _turn(stage: Stage, load: FrameFile, count: int, kind: str, rate: float) -> 
     rate = count * load.frames / (ended - float(row[0] if row else 0))
     server = family_seconds(stage.server.pid or 0) - server_began
     return Turn(rate, measured.late_ms, sizes[0], sizes[1:], seconds, server, measured.steps, measured.step_seconds)
-
-
-def _await_first_steps(connection: psycopg.Connection, names: list[str]) -> None:
-    until = time.monotonic() + STUCK_SECONDS
-    while not all(seq > 0 for seq in _seqs(connection, names).values()):
-        if time.monotonic() > until:
-            raise RuntimeError("a gateway's first step did not come")
-        time.sleep(LOOK_SECONDS)
-
-
-def _seqs(connection: psycopg.Connection, names: list[str]) -> dict[str, int]:
-    return {name: int(seq) for name, seq, _ in connection.execute(_POSITIONS, (names,))}
 
 
 def _watch(

@@ -41,6 +41,13 @@ class Sizes(msgspec.Struct, frozen=True):
     stepped: int = 60_000
     #: Events that are handed over, and read back.
     handed: int = 20_000
+    #: Events of one long log, accounts of several logs with their events, and idle gateways beside a stream.
+    flat_events: int = 1_000_000
+    flat_accounts: tuple[int, ...] = (1, 100, 1_000)
+    flat_account_events: int = 200_000
+    flat_idle: tuple[int, ...] = (0, 10, 50)
+    flat_frames: int = 10_000
+    flat_rate: int = 500
     #: Turns of comparing with and without: in the first one comes first, in the second the other.
     turns: int = 5
     #: Accounts, frames a second, and for how many seconds.
@@ -81,6 +88,12 @@ TINY: Final = Sizes(
     turns=1,
     handed=40,
     stepped=400,
+    flat_events=400,
+    flat_accounts=(1, 3),
+    flat_account_events=400,
+    flat_idle=(0, 2),
+    flat_frames=200,
+    flat_rate=200,
     capacity=((2, 100, 4),),
     listed=10,
     entries=20_000,

@@ -76,13 +76,15 @@ class Memory(msgspec.Struct):
 class Run(msgspec.Struct, frozen=True):
     """What one run gave: times of receipt (seq, ns) of all frames, the service's stamps, its memory.
 
-    `server_seconds` is what Postgres has computed meanwhile, for the service and for who watches.
+    `server_seconds` is what Postgres has computed while frames came, for the service and for who watches;
+    `service_seconds` is what the service and its processes have.
     """
 
     received: list[tuple[int, int]]
     stamps: Stamps
     memory: Memory
     server_seconds: float
+    service_seconds: float
 
     @property
     def rate(self) -> float:
@@ -113,24 +115,34 @@ class Run(msgspec.Struct, frozen=True):
         return sorted(result)
 
 
-def run(stage: Stage, load: FrameFile, rate: float = 0.0, *, options: Sequence[str] = (), settings: str = "") -> Run:
+def run(
+    stage: Stage,
+    load: FrameFile,
+    rate: float = 0.0,
+    *,
+    options: Sequence[str] = (),
+    settings: str = "",
+    beside: Sequence[str] = (),
+) -> Run:
     """Send a load through the service, saturating it or at an offered rate; `options` and `settings` are the service's.
 
-    Errors: RuntimeError where a frame was lost.
+    No frame comes before the first step of the gateways `beside`. Errors: RuntimeError where a frame was lost.
     """
-    gateway = stage.new_gateway()
+    gateway, server = stage.new_gateway(), stage.server.pid or 0
     stage.settle()
-    server_began = family_seconds(stage.server.pid or 0)
     stamps = stage.place / f"{gateway}.stamps"
     with process("tests.bench.blaster", str(load.path), "--rate", str(rate)) as blaster:
         config = stage.place / f"{gateway}.toml"
         config.write_text(_CONFIG.format(url=stage.service_url, gateway=gateway, port=line_of(blaster)) + settings)
         with process("tests.bench.service", "--config", str(config), "--stamps", str(stamps), *options) as service:
+            with _connected(stage) as connection:
+                await_first_steps(connection, beside)
+            began, server_began = family_seconds(service.pid), family_seconds(server)
             memory = _watch(stage, gateway, load, rate, blaster, service)
+            service_seconds, server_seconds = family_seconds(service.pid) - began, family_seconds(server) - server_began
             service.send_signal(signal.SIGTERM)
             if service.wait() != 0:
                 raise RuntimeError(f"the service ended with status {service.returncode}")
-    server_seconds = family_seconds(stage.server.pid or 0) - server_began
     with _connected(stage) as connection:
         received = [(seq, 1000 * us) for seq, us in connection.execute(_RECEIVED, (gateway,), binary=True)]
         ended = [reason for (reason,) in connection.execute(_ENDED, (gateway,))]
@@ -138,7 +150,16 @@ def run(stage: Stage, load: FrameFile, rate: float = 0.0, *, options: Sequence[s
         raise RuntimeError(f"of {load.frames} frames {len(received)} are in the log; sessions ended by {ended}")
     measured = msgspec.json.decode(stamps.read_bytes(), type=Stamps)
     memory.peak = measured.peak_bytes
-    return Run(received, measured, memory, server_seconds)
+    return Run(received, measured, memory, server_seconds, service_seconds)
+
+
+def await_first_steps(connection: psycopg.Connection, gateways: Sequence[str]) -> None:
+    """Wait until each gateway has folded something. Errors: RuntimeError where one does not."""
+    until = time.monotonic() + STUCK_SECONDS
+    while not all(_position(connection, name) for name in gateways):
+        if time.monotonic() > until:
+            raise RuntimeError("a gateway's first step did not come")
+        time.sleep(LOOK_SECONDS)
 
 
 def _watch(
@@ -216,7 +237,7 @@ def _connected(stage: Stage) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def by_process(kind: str) -> str:
+def by_kind(kind: str) -> str:
     """Return the settings that have a gateway projected by a `process` of its own, or by a `task` of the service."""
     return f'[service]\nprojection = "{kind}"\n'
 
@@ -242,7 +263,7 @@ def saturated(stage: Stage, figures: Figures, load: FrameFile) -> None:
 def offered(figures: Figures, stage: Stage, load: FrameFile, rate: int) -> None:
     """Measure the latencies at an offered rate, projected by a task of the service and by a process of its own."""
     for kind, end in (("task", ""), ("process", "_process")):
-        done = run(stage, load, float(rate), settings=by_process(kind))
+        done = run(stage, load, float(rate), settings=by_kind(kind))
         what, note = f"{rate:,}/s offered, by {kind}", f"{load.frames:,} frames, without the first second"
         for name, stamps in (("committed", done.stamps.committed), ("projected", done.stamps.projected)):
             times = done.latencies(stamps)

@@ -33,6 +33,7 @@ FIGURES = {
     "handing": ["handed over, 1,000 a step: service", "read back, 10 a step: postgres"],
     "projection": ["projection, catching up", "rebuild of 2, at once, each by a worker"],
     "steps": ["small steps, first half: service", "small steps, second half: postgres"],
+    "flat": ["events 0 to", "3 accounts, second half: postgres", "200/s beside 2 idle gateways: service"],
     "comparing": ["fold: comparing and classifying", "end to end: comparing and classifying"],
     "linear": ["growth: positions without terms", "growth: breaks of many units"],
     "stored": ["stored, steps: orders listed", "stored, delete: facts and breaks"],
