@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.processor_time import family_seconds
+from tests.bench.processor_time import family_seconds, own_seconds
 
 HZ = os.sysconf("SC_CLK_TCK")
 
@@ -28,6 +28,8 @@ def test_a_family_is_the_process_its_children_and_those_that_ended(tmp_path: Pat
     (tmp_path / "13").mkdir()  # ends while it is looked at
     (tmp_path / "13" / "stat").mkdir()
     assert family_seconds(10, tmp_path) == 57
+    assert own_seconds(10, tmp_path) == 2
+    assert own_seconds(14, tmp_path) == 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system does not tell of processes like this")
