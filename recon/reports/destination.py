@@ -26,8 +26,12 @@ _DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
 @contextmanager
-def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
-    """Give a stream that becomes the file once the block is over without an error. Errors: ConfigError."""
+def whole_file(path: Path, *, replace: bool, beside: Path | None = None) -> Iterator[BinaryIO]:
+    """Give a stream that becomes the file once the block is over without an error.
+
+    Of a place that cannot be written an error names the file that this one is `beside`: a person asked for that one.
+    Errors: ConfigError.
+    """
     if not replace and os.path.lexists(path):
         raise ConfigError(f"{path} is there already: name another file, or give --replace")
     if path.is_dir():
@@ -35,7 +39,7 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
     try:
         part = _nameless(path.parent) or _named(path)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror or 'unknown reason'}") from error
+        raise ConfigError(f"{beside or path} cannot be written: {error.strerror or 'unknown reason'}") from error
     with part:
         try:
             with os.fdopen(os.dup(part.handle), "w+b") as stream:

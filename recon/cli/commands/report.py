@@ -22,6 +22,7 @@ from recon.config import Settings
 from recon.db.reader import Reader
 from recon.display.words import counted
 from recon.errors import ConfigError
+from recon.nearest import listed
 from recon.reads.basis import read_basis
 from recon.reads.filter import of_words
 from recon.reads.known_names import check_filter
@@ -47,7 +48,7 @@ def report(
     *,
     config: Config = None,
     format_: Annotated[
-        Format | None, typer.Option("--format", "-f", help="[default: by the end of FILE's name, or csv]")
+        Format | None, typer.Option("--format", "-f", help="[default: by the end of FILE's name; csv where it has none]")
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output.")
@@ -81,8 +82,8 @@ def report(
         currency = _say(reader, settings, asked, required=require_current)
         header = header_of(reader, asked, currency)
         pictures = read_pictures(reader, asked) if chosen == "html" and asked.report.pictured else []
-        beside = _beside(output) if chosen == "csv" and not head else None
-        with _also(beside, replace=replace) as about, _stream(output, chosen, replace=replace) as stream:
+        explained = chosen == "csv" and not head
+        with _also(output, explained=explained, replace=replace) as about, _stream(output, chosen, replace=replace) as stream:
             if chosen == "csv" and head:
                 stream.write(csv_file.head(header))
             sink = make(stream, header, pictures)
@@ -126,21 +127,23 @@ def _write(sink: Sink, reader: Reader, asked: Asked) -> tuple[int, list[str]]:
 
 
 def _by_name(output: Path) -> Format:
+    """Return the format that a file's name ends with; without an ending CSV. Errors: ConfigError."""
     ending = output.suffix.lower().removeprefix(".")
-    return next((each for each in FORMATS if each == ending), "csv")
-
-
-def _beside(output: Path) -> Path | None:
-    """Return the file that says what a CSV file is; standard output has none."""
-    return None if output == STANDARD_OUTPUT else output.with_name(f"{output.name}{ABOUT}")
+    if not ending:
+        return "csv"
+    for each in FORMATS:
+        if each == ending:
+            return each
+    raise ConfigError(f"{output} ends like no format, which are {listed(FORMATS, 'and')}: rename it, or give --format")
 
 
 @contextmanager
-def _also(beside: Path | None, *, replace: bool) -> Iterator[BinaryIO | None]:
-    if beside is None:
+def _also(output: Path, *, explained: bool, replace: bool) -> Iterator[BinaryIO | None]:
+    """Give the stream of the file that says what a CSV file is; standard output has none."""
+    if not explained or output == STANDARD_OUTPUT:
         yield None
         return
-    with whole_file(beside, replace=replace) as stream:
+    with whole_file(output.with_name(f"{output.name}{ABOUT}"), replace=replace, beside=output) as stream:
         yield stream
 
 
