@@ -3,6 +3,7 @@
 1. Standard output: a reader that has gone (`| head`) is the end, and quietly so; a full disk is an error.
 2. Standard error: what nobody can be told is dropped. It changes no answer and no exit status.
 3. Whatever failed once leads nowhere from then on: what is in a buffer would fail again when Python ends.
+4. Notes and answers come in the order in which they were written, line by line, also where Python is to buffer nothing.
 """
 
 from __future__ import annotations
@@ -55,8 +56,13 @@ def _guarded(descriptor: int, former: TextIO | None, failed: Callable[[OSError],
     return TextIOWrapper(
         BufferedWriter(_Stream(descriptor, failed)),
         encoding=None if former is None else former.encoding,
-        line_buffering=former is None or bool(former.line_buffering),
+        line_buffering=former is None or _at_once(former),
     )
+
+
+def _at_once(former: TextIO) -> bool:
+    """Return whether a stream keeps no line back; one that writes through has no buffer for lines at all."""
+    return bool(former.line_buffering) or bool(getattr(former, "write_through", False))
 
 
 def _lead_nowhere(descriptor: int, flags: int) -> None:

@@ -11,6 +11,7 @@ from recon.closing.document import JSON, written
 from recon.db.source import Source
 from recon.errors import IntegrityError
 from recon.reads.close import AccountClose, read_closes, verify
+from recon.reads.close_days import check_day
 
 
 class DayEvidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +32,11 @@ def closings_of(
 ) -> tuple[list[DayEvidence], list[str]]:
     """Return the day of each account, and remarks on what falls short.
 
-    What was signed is computed again from the log first. Errors: ConfigError, IntegrityError where it differs.
+    What was signed is computed again from the log first. Errors: ConfigError where there is nothing to say of the day,
+    IntegrityError where what was signed differs.
     """
     closes = read_closes(source, now, day=day, gateway=gateway, accounts=accounts)
+    check_day(closes, now)
     remarks: list[str] = []
     for each in closes:
         if each.signed is not None and (why := verify(source, each.signed)) is not None:

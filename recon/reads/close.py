@@ -186,6 +186,11 @@ class AccountClose(msgspec.Struct, frozen=True):
         return self.now if self.signed is None or self.differs else self.signed.closing
 
     @property
+    def unknown(self) -> bool:
+        """True if there is nothing to sign: no account was heard of by then, nothing is booked, and nobody signed."""
+        return self.signed is None and self.now.coverage.begin is None and not self.now.lines
+
+    @property
     def state(self) -> str:
         """Return `open`, `waiting`, `signed`, or `restate` where a later fact changed what was signed."""
         if self.signed is None:

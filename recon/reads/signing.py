@@ -10,6 +10,7 @@ from recon.deciding.recording import Decision
 from recon.deciding.signing import countersign, sign
 from recon.errors import DecisionRefused
 from recon.reads.close import AccountClose
+from recon.reads.close_days import nothing_known
 
 #: Accounts that a refusal names before it counts the rest.
 MAX_NAMED: Final = 5
@@ -22,14 +23,16 @@ def signatures(
 ) -> list[Decision]:
     """Return the signatures to be written: none for a day that two logins have signed, and nothing changed.
 
-    Errors: DecisionRefused where a day is not over, coverage is not whole and nobody accepts that, or the login signed
-    all of it already.
+    Errors: DecisionRefused where a day is not over, nothing is known of it, coverage is not whole and nobody accepts
+    that, or the login signed all of it already.
     """
     early = [each for each in closes if each.now.cut_off > now]
     if early:
         raise DecisionRefused(
             f"{early[0].now.day} is not over: its cut-off is at {early[0].now.cut_off:%Y-%m-%d %H:%M} UTC"
         )
+    if all(each.unknown for each in closes):
+        raise DecisionRefused(f"{nothing_known(closes)}; there is nothing to sign")
     open_ = [each for each in closes if each.state != "signed"]
     if not open_:
         raise DecisionRefused("two logins have signed each of these days, and nothing has changed them since")

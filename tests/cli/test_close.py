@@ -99,6 +99,16 @@ def test_a_day_that_is_not_over_is_provisional_and_one_to_come_is_none(
     assert f"{DAY} is still to come: it begins at" in later.err
 
 
+@pytest.mark.usefixtures("traded")
+def test_a_day_of_before_the_log_is_neither_shown_nor_signed(recon: Recon) -> None:
+    for more in ((), ("--sign", "--text", "so be it", "--accept-gaps"), ("--diff",)):
+        done = recon("close", "--date", "2025-01-01", *more)
+        assert (done.status, done.out) == (2, "")
+        assert "nothing is known of 2025-01-01: no account was heard of before its cut-off" in " ".join(
+            done.err.split()
+        )
+
+
 def test_a_signed_day_is_a_report_too(recon: Recon, become: Become, traded: TestDatabase, tmp_path: Path) -> None:
     become("alice")
     assert sign(recon).status == 0

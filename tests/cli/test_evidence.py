@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from recon.db.reader import open_reader
-from tests.cli.accountant import ACCOUNT, DAY, GATEWAY, OF
+from tests.cli.accountant import ACCOUNT, CUT_OFF, DAY, GATEWAY, OF
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
 from tests.support.archived_logs import in_partitions
@@ -204,6 +204,16 @@ def test_a_day_that_is_not_over_is_headed_provisional_everywhere(
     over = recon("evidence", *OF, "-o", str(tmp_path / "over"))
     assert over.status == 0, over.err
     assert all(b"rovisional" not in (tmp_path / "over" / name).read_bytes() for name in ("README.txt", "report.html"))
+
+
+def test_there_is_no_evidence_of_a_day_to_come_nor_of_before_the_log(
+    recon: Recon, traded: TestDatabase, tmp_path: Path
+) -> None:
+    later = (CUT_OFF + timedelta(days=30)).date().isoformat()
+    for day, told in ((later, f"{later} is still to come: it begins at"), ("2025-01-01", "is known of 2025-01-01")):
+        made = recon("evidence", "--date", day, "-o", str(tmp_path / "evidence"))
+        assert (made.status, told in " ".join(made.err.split())) == (2, True), made.err
+        assert not (tmp_path / "evidence").exists()
 
 
 @pytest.mark.usefixtures("partitioned")

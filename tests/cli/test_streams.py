@@ -93,3 +93,18 @@ def test_an_output_that_does_not_wait_is_waited_for() -> None:
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, b"")
     assert len(shown) > 1 << 16, "more than a pipe holds"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_notes_and_answers_come_in_the_order_of_their_writing(unbuffered: str) -> None:
+    imports = "from recon.cli.output import note\nfrom recon.cli.streams import guard_streams"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", f"{imports}\nguard_streams()\nfor each in 'ab':\n    note(each)\nprint('c')"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.decode().split() == ["a", "b", "c"]

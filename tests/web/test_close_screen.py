@@ -106,3 +106,10 @@ async def test_another_picture_of_the_day_is_not_signed(day: TestDatabase, engin
             assert words in words_of(refused), words_of(refused)
     with open_reader(day.analyst_url, "test") as reader:
         assert signed_closes(reader) == []
+
+
+async def test_a_day_of_before_the_log_offers_no_signature(day: TestDatabase, engine: Engine) -> None:
+    async with visitor(day, engine) as somebody:
+        page = await somebody.get("/close/2025-01-01")
+    assert "Nothing is known of this day: there is nothing to sign." in words_of(page)
+    assert 'data-form="sign"' not in page.text

@@ -34,6 +34,7 @@ from recon.db.source import Source, query_rows
 from recon.display.words import counted
 from recon.errors import ConfigError, IntegrityError
 from recon.reads.close import AccountClose, read_closes, signed_closes, verify
+from recon.reads.close_days import check_day
 from recon.reads.signing import signatures
 
 #: The exit status of a day that is not clean.
@@ -105,11 +106,7 @@ def _read(source: Source, on: date | None, gateway: str | None, accounts: Sequen
         gateway_names(source, gateway)
     now = utc_now()
     closes = read_closes(source, now, day=on, gateway=gateway, accounts=accounts or None)
-    if not closes:
-        raise ConfigError("no account is known yet: nothing was recorded; is the service running?")
-    if all(each.now.opens_at > now for each in closes):
-        begins = min(each.now.opens_at for each in closes)
-        raise ConfigError(f"{closes[0].now.day} is still to come: it begins at {begins:%Y-%m-%d %H:%M} UTC")
+    check_day(closes, now)
     return closes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -77,5 +78,6 @@ def _say(output: Path, manifest: Manifest, content: bytes, stamp: TimeStamp | No
     note(f"{output}: {counted(len(manifest.files), 'file')}; check it with `python {output / VERIFIER} {output}`")
     if stamp is not None:
         note(f"its time is stamped: {stamp.at:%Y-%m-%d %H:%M:%S} UTC")
-    note("digest of the manifest, to be written down elsewhere:")
+    if sys.stdout.isatty():
+        note("digest of the manifest, to be written down elsewhere:")
     print(hashlib.sha256(content).hexdigest())

@@ -48,7 +48,7 @@ def report(
     *,
     config: Config = None,
     format_: Annotated[
-        Format | None, typer.Option("--format", "-f", help="[default: by the end of FILE's name; csv where it has none]")
+        Format | None, typer.Option("--format", "-f", help="[default: by the end of FILE's name; csv if it has none]")
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output.")
@@ -83,7 +83,10 @@ def report(
         header = header_of(reader, asked, currency)
         pictures = read_pictures(reader, asked) if chosen == "html" and asked.report.pictured else []
         explained = chosen == "csv" and not head
-        with _also(output, explained=explained, replace=replace) as about, _stream(output, chosen, replace=replace) as stream:
+        with (
+            _also(output, explained=explained, replace=replace) as about,
+            _stream(output, chosen, replace=replace) as stream,
+        ):
             if chosen == "csv" and head:
                 stream.write(csv_file.head(header))
             sink = make(stream, header, pictures)

@@ -114,6 +114,7 @@ def _values(source: Source, asked: Asked, closes: Sequence[AccountClose], *, eve
         "day_address": path,
         "clean": all(each.clean for each in shown) and not any(each.differs for each in closes),
         "cut_offs": sorted({each.cut_off for each in shown}),
+        "unknown": all(each.unknown for each in closes),
         "over": all(each.cut_off <= asked.now for each in shown),
         "checks": list(check_rows(closes)),
         "rows": listed[:MAX_UNITS],
