@@ -91,7 +91,7 @@ def import_balances(
     how.table.check_list("a file of balances", _TOLD if how.dry_run else _COLUMNS)
     source, at = _told_by(options, mapping), _time(options.at)
     with operator_connection(settings, "import") as connection:
-        where = one_gateway(connection, options.gateway)
+        where = one_gateway(connection, options.gateway, filter(None, [options.account]))
         telling = Telling(source, at, options.account, options.contracts, _Homes(connection, where))
         found = read_balances(file, mapping or USUAL, telling)
         refuse_bad(file, found.bad_rows, skip_bad=how.skip_bad, dry_run=how.dry_run)

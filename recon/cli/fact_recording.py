@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 from uuid import uuid4
@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.cli.output import Row
-from recon.cli.queries import gateway_names, select_view
+from recon.cli.queries import check_account, gateway_names, select_view
 from recon.cli.recording import account_name
 from recon.clock import utc_now
 from recon.db.raw import driver_connection
@@ -28,6 +28,9 @@ from recon.nearest import hint
 
 #: Most external ids in one query.
 _IDS: Final = 10_000
+_WITH_ACCOUNTS: Final = """
+SELECT a.gateway FROM recon.accounts AS a WHERE a.account = ANY(CAST(:accounts AS text[]))
+GROUP BY a.gateway HAVING count(DISTINCT a.account) = :number ORDER BY a.gateway"""
 
 
 class BookedFact(msgspec.Struct, frozen=True):
@@ -37,11 +40,20 @@ class BookedFact(msgspec.Struct, frozen=True):
     seq: int
 
 
-def one_gateway(connection: Connection, name: str | None) -> str:
-    """Return the named gateway, or the only one. Errors: ConfigError where there is no such one, or several."""
+def one_gateway(connection: Connection, name: str | None, accounts: Iterable[str] = ()) -> str:
+    """Return the named gateway, the only one, or the only one that has these accounts.
+
+    Errors: ConfigError where there is no such one, or several.
+    """
     names = gateway_names(connection, name)
     if not names:
         raise ConfigError("no gateway has a log yet, so there is nothing to record this in")
+    wanted = list(dict.fromkeys(accounts))
+    if len(names) > 1 and wanted:
+        for each in wanted:
+            check_account(connection, None, each)
+        rows = query_rows(connection, _WITH_ACCOUNTS, {"accounts": wanted, "number": len(wanted)})
+        names = [str(row["gateway"]) for row in rows] or names
     if len(names) > 1:
         raise ConfigError(f"there are several gateways; give --gateway, one of {', '.join(names)}")
     return names[0]

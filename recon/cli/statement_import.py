@@ -66,8 +66,9 @@ def import_statement(settings: Settings, file: Path, options: StatementOptions, 
     statement = read_statement(file, options.mapping, options.account, options.asset, name=options.mapping_name)
     refuse_bad(file, statement.bad_rows, skip_bad=how.skip_bad, dry_run=how.dry_run)
     with operator_connection(settings, "import") as connection:
-        where = one_gateway(connection, options.gateway)
-        check_accounts(connection, where, list(_accounts(statement)))
+        accounts = list(_accounts(statement))
+        where = one_gateway(connection, options.gateway, accounts)
+        check_accounts(connection, where, accounts)
         ids = [(each.fact.account, each.fact.external_id) for each in statement.facts]
         known = booked_facts(connection, where, ids)
         fresh = [each for each in statement.facts if state_of(each, known) != "known"]

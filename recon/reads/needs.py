@@ -249,7 +249,7 @@ def set_up(source: Source, asked: dict[str, str | None]) -> Iterator[Need]:
         yield Need(
             kind="set up",
             what=f"{_text(account)} {names} {verb} not judged{why}",
-            note="it prints the lines to add" if kind == "asset" else "",
+            note="it prints the lines to add" if kind == "asset" and advice is not None and advice.add else "",
             command=shell("recon", "balances" if kind == "asset" else "positions", "--account", account),
             gateway=gateway,
         )

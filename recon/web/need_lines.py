@@ -47,6 +47,8 @@ def line_of(need: Need) -> Line:
     if need.case_id is not None and need.kind == "take up":
         address += "#assign"
     elif need.kind == "set up":
+        # Lines to add are there only where the command prints some.
+        button = button if need.note else "Open"
         address = with_query(screen, [("gateway", need.gateway), ("verdict", "unmodelled,unobserved")])
     elif need.gateway and screen in {"/log", "/coverage"}:
         address = with_query(screen, [("gateway", need.gateway)])

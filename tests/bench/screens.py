@@ -25,7 +25,7 @@ def measure(figures: Figures, rows: int, repeats: int) -> None:
     template = environment(lambda name: f"/static/{name}").get_template("units.html")
 
     def write() -> str:
-        values = units.values_of(given, {}, whole=True)
+        values = units.values_of(given, {})
         return template.render(**_frame(), **values, more=False, fields=[], asked="")
 
     figures.add(

@@ -120,6 +120,10 @@ def test_what_recon_does_not_see_is_told_in_words(recon: Recon, story: Story) ->
     (row,) = recon("alerts", "list", "--json").json()
     assert (row["event"], row["what"]) == ("gateway.down", detail)
     assert "refused: the port is closed" in recon("alerts", "why", "gateway.down").out
+    with story.engine.begin() as connection:
+        signal_store.append(connection, [watch_signal(Notice(down, over=True, at=at), 2)])
+    over, _ = recon("alerts", "list", "--json").json()
+    assert (over["event"], over["what"]) == ("gateway.down.over", f"over; it was {detail}")
 
 
 def test_a_case_of_two_gateways_is_named_with_its_gateway(recon: Recon, story: Story) -> None:

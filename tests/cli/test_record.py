@@ -200,14 +200,17 @@ def test_what_makes_no_fact_is_refused(
     assert "Traceback" not in result.err
 
 
-def test_an_unknown_account_or_an_open_gateway_is_refused(recon: Recon, config: Path, day: TestDatabase) -> None:
+def test_an_unknown_account_is_refused_and_the_gateway_found_by_a_known_one(
+    recon: Recon, config: Path, day: TestDatabase
+) -> None:
     told = ("record", "deposit", "--asset", "USDT", "--amount", "5")
     unknown = recon(*told, "--gateway", GATEWAY, "--account", "KRAKN")
     assert unknown.status == 2
     assert ACCOUNT in unknown.err
-    several = recon(*told, "--account", ACCOUNT)
-    assert several.status == 2
-    assert "prod-eu, prod-us" in several.err
+    only = recon(*told, "--account", ACCOUNT, "--no-wait")
+    assert (only.status, f" of {GATEWAY}; " in only.err) == (0, True), only.err
+    nowhere = recon(*told, "--account", "BINANCEE")
+    assert (nowhere.status, "did you mean BINANCE?" in nowhere.err) == (2, True)
 
 
 # --- import

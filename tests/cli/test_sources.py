@@ -62,6 +62,16 @@ def test_a_custodians_file_is_held_against_the_books_of_its_time(
     assert {row["state"] for row in again} == {"new"}, "what is pending may be told again, and changes nothing"
 
 
+def test_the_gateway_is_that_of_the_account_and_without_one_it_is_asked_for(
+    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path
+) -> None:
+    file = file_of(tmp_path / "custodian.csv", {"USDT": "1"})
+    told = ("import", file, "--as-balances", "--at", "1s", "--source", "custodian", "--dry-run")
+    assert recon(*told, "--account", ACCOUNT).status == 0
+    several = recon(*told)
+    assert (several.status, "one of prod-eu, prod-us" in " ".join(several.err.split())) == (2, True)
+
+
 def test_a_complete_file_tells_zeros_of_what_it_does_not_list(
     recon: Recon, config: Path, day: TestDatabase, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from recon.reads.currency import Stale
 from recon.reads.needs import Kind, Need, Needs
 from recon.reads.standing import Standing
 from recon.testing import BTC_USDT, GatewayDriver, OrderScript, balance_row
+from recon.web.need_lines import line_of
 from tests.cli.conftest import Recon
 from tests.cli.test_breaks import fold_all
 from tests.conftest import TestDatabase
@@ -268,6 +269,14 @@ def test_an_asset_that_was_named_since_needs_nobody_and_one_that_was_not_is_to_b
     assert [need["what"] for need in needs if need["kind"] == "look at"] == ["1 finding unreadable, eu event 12"]
     (to_set_up,) = [need["what"] for need in needs if need["kind"] == "set up"]
     assert to_set_up.startswith("KRAKEN ETH is not judged")
+
+    def said() -> tuple[str, str]:
+        (need,) = (each for each in recon("status", "--json").json()["needs"] if each["kind"] == "set up")
+        return need["note"], line_of(Need(kind="set up", what=need["what"], note=need["note"])).button
+
+    assert said() == ("", "Open"), "nothing is known to be ETH, so there is no line to add"
+    told.hold("KRAKEN", "XETH", "5")
+    assert said() == ("it prints the lines to add", "Show lines")
 
 
 @pytest.mark.postgres

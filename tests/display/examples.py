@@ -120,6 +120,7 @@ IDS: Final = [
     (["3d9eecab1111", "3d9eecab1111"], [], ["3d9eecab", "3d9eecab"]),
     (["aaaaaaaaaa", "aaaaaaaaaab"], [], ["aaaaaaaaaa", "aaaaaaaaaab"]),
     ([], ["3d9eecab1112"], []),
+    (["gateway.down", "event-1234567"], [], ["gateway.down", "event-1234567"]),
 ]
 #: (word, glyph, without UTF-8, class on the page, tone)
 STATES: Final = [

@@ -150,7 +150,7 @@ def test_what_is_shown_of_a_break_whose_report_was_judged_later_says_so(
     said = advise_then(unit)
     assert said is not None
     assert said.why == "a break was open; the report that shows it was judged later"
-    groups = values_of([unit], {}, whole=False, as_of=AsOf(CUT_OFF))["groups"]
+    groups = values_of([unit], {}, as_of=AsOf(CUT_OFF))["groups"]
     assert isinstance(groups, list)
     assert [(each.drift.text, each.verdict, each.why) for each in groups[0].rows] == [("-", "break", said.why)]
 

@@ -150,7 +150,7 @@ async def test_a_unit_that_is_not_judged_says_why_and_what_to_add(day: TestDatab
     assert "[gateways.prod-us.accounts.BINANCEFTS.contracts.BTCUSDT]" in whole
     assert 'settlement_asset = "USDT"' in whole
     assert row["reason"] in narrowed
-    assert "Add to the settings" not in narrowed, "it names the other units of the account, which are not shown"
+    assert 'settlement_asset = "USDT"' in narrowed, "the overview leads there"
 
 
 async def test_units_are_narrowed_by_the_words_of_filters(day: TestDatabase, engine: Engine) -> None:

@@ -70,7 +70,7 @@ def watch_signal(notice: Notice, seq: int) -> NewSignal:
     watched = notice.watched
     event = watched.kind + (OVER if notice.over else "")
     id_ = alert_id(watched, over=notice.over)
-    detail = watched.detail[:MAX_DETAIL]
+    detail = _detail(notice)[:MAX_DETAIL]
     document = Document(
         type=event,
         id=id_,
@@ -109,6 +109,14 @@ def watch_signal(notice: Notice, seq: int) -> NewSignal:
         severity=SEVERITY.get(watched.kind, "high"),
     )
     return NewSignal(signal, _encode(document), _encode(short).decode())
+
+
+def _detail(notice: Notice) -> str:
+    """Return what is known of a condition; of one that is over, what it was."""
+    detail = notice.watched.detail
+    if not notice.over:
+        return detail
+    return f"over; it was {detail}" if detail else "over"
 
 
 def alert_id(watched: Watched, *, over: bool) -> str:

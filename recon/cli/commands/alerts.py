@@ -96,7 +96,7 @@ _LISTING: Final = Listing(
         Column("gateway", rank=3),
         Column("what", prose=True),
         Column("state", rank=1),
-        Column("channels", rank=2),
+        Column("channels", rank=2, blank=True),
         Column("case_id", "case", kind="id"),
         *(Column(key, wide=True) for key in ("account", "unit", "cause", "severity", "kind", "id")),
     ],

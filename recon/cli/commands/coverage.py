@@ -151,7 +151,7 @@ def settle(
     named stay open: `recon order settle`.
     """
     with operator_connection(options.settings, "coverage settle") as connection:
-        where = one_gateway(connection, gateway)
+        where = one_gateway(connection, gateway, [account])
         check_accounts(connection, where, [account])
         _check_open(connection, where, account, from_seq)
         payload = {"action": "settle_gap", "account": account, "from_seq": from_seq, "outcome": text}

@@ -142,8 +142,9 @@ def _record(
     except DocumentRefused as error:
         raise ConfigError(f"this is not a valid {keys['fact']}: {error}") from None
     with operator_connection(settings, "record") as connection:
-        where = one_gateway(connection, gateway)
-        check_accounts(connection, where, [fact.account, *filter(None, [fact.counter_account])])
+        accounts = [fact.account, *filter(None, [fact.counter_account])]
+        where = one_gateway(connection, gateway, accounts)
+        check_accounts(connection, where, accounts)
         check_assets(connection, where, assets_of(fact), new_assets)
         recorded = append_facts(connection, where, [(fact.account, payload)], name)
         note_shared_login(connection, recorded)

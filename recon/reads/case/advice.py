@@ -46,9 +46,9 @@ def advice_on(row: Row) -> str | None:
     if cause is None or cause.advice is None:
         return None
     kind = "--asset" if row["unit_kind"] == "asset" else "--symbol"
-    unit = ("--gateway", row["gateway"], "--account", row["account"], kind, row["unit"])
-    record = shell("recon", "record", cause.booked_as, *unit, f"--amount={_plain(row['amount'])}")
-    return cause.advice.format(record=record)
+    place = ("--gateway", row["gateway"], "--account", row["account"])
+    record = shell("recon", "record", cause.booked_as, *place, kind, row["unit"], f"--amount={_plain(row['amount'])}")
+    return cause.advice.format(record=record, place=shell(*place))
 
 
 def step_command(row: Row, step: str, case: str | None = None) -> str:

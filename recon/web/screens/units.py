@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from recon.display.figures import Figure, figure, scale_of
 from recon.display.worth import NO_RATE, worth_figure
 from recon.exact import EXACT
 from recon.reads.as_of import NOW, AsOf
+from recon.reads.filter import Filter
 from recon.reads.known_names import check_filter
 from recon.reads.query import Query
 from recon.reads.unit_advice import UnitAdvice, advise, advise_then
@@ -78,27 +79,23 @@ def _read(source: Source, asked: Asked) -> View:
     wanted = filter_of(asked.query, FILTERS)
     wanted.check_words()
     check_filter(source, wanted)
-    condition = wanted.condition(_COLUMNS, asked.now)
-    query = Query(
-        f"SELECT u.* FROM ({units_of(asked.as_of)}\n) AS u\nWHERE {condition.text}\n"  # noqa: S608 - values are parameters
-        "ORDER BY u.gateway, u.account, u.unit_kind, u.unit\nLIMIT :limit",
-        {**condition.parameters, **asked.as_of.parameters, "limit": MAX_ROWS + 1},
-    )
+    query = _units(wanted, asked)
     found = query.rows(source)
+    of_accounts = msgspec.structs.replace(wanted, unit=(), verdict=())
+    # Why a unit is not judged can rest on what else its account has.
+    known = found if of_accounts == wanted or asked.as_of.is_past else _units(of_accounts, asked).rows(source)
     accounts = _ACCOUNTS.rows(source)
     choices = {
         "gateway": sorted({str(row["gateway"]) for row in accounts}),
         "account": sorted({str(row["account"]) for row in accounts}),
         "verdict": VERDICTS,
     }
-    # Advice about a unit names other units of its account: a list without them would be wrong.
-    whole = not wanted.unit and not wanted.verdict and not asked.as_of.is_past
     return View(
         not_kept="rates, so worth too, and what was in flight.",
         sql=query.sql(),
         listed=Query(query.text, {**query.parameters, "limit": csv_file.MAX_ROWS}),
         values={
-            **values_of(found[:MAX_ROWS], asked.query, whole=whole, as_of=asked.as_of),
+            **values_of(found[:MAX_ROWS], asked.query, known=known, as_of=asked.as_of),
             "more": len(found) > MAX_ROWS,
             "fields": fields_of(asked.query, FILTERS, choices),
             "asked": " and ".join(wanted.words()),
@@ -106,13 +103,28 @@ def _read(source: Source, asked: Asked) -> View:
     )
 
 
+def _units(wanted: Filter, asked: Asked) -> Query:
+    """Return the query of the units of a filter."""
+    condition = wanted.condition(_COLUMNS, asked.now)
+    return Query(
+        f"SELECT u.* FROM ({units_of(asked.as_of)}\n) AS u\nWHERE {condition.text}\n"  # noqa: S608 - values are parameters
+        "ORDER BY u.gateway, u.account, u.unit_kind, u.unit\nLIMIT :limit",
+        {**condition.parameters, **asked.as_of.parameters, "limit": MAX_ROWS + 1},
+    )
+
+
 def values_of(
-    found: Sequence[Row], query: Mapping[str, str], *, whole: bool, as_of: AsOf = NOW
+    found: Sequence[Row], query: Mapping[str, str], *, known: Sequence[Row] = (), as_of: AsOf = NOW
 ) -> Mapping[str, object]:
-    """Return units as the screen shows them; `whole`: they are all units of their accounts."""
+    """Return units as the screen shows them; `known` are all units of their accounts, also where a list is narrowed."""
+    shown = {_identity(row) for row in found}
+    others: dict[tuple[object, object], list[Row]] = defaultdict(list)
+    for row in known:
+        if _identity(row) not in shown:
+            others[row["gateway"], row["account"]].append(row)
     groups = [
-        AccountUnits(str(gateway), str(account), _rows(list(rows), whole=whole, past=as_of.is_past))
-        for (gateway, account), rows in groupby(found, key=lambda row: (row["gateway"], row["account"]))
+        AccountUnits(str(place[0]), str(place[1]), _rows(list(rows), others[place], past=as_of.is_past))
+        for place, rows in groupby(found, key=lambda row: (row["gateway"], row["account"]))
     ]
     rows = [row for group in groups for row in group.rows]
     counts = Counter(row.verdict for row in rows)
@@ -129,13 +141,18 @@ def values_of(
     }
 
 
-def _rows(rows: Sequence[Row], *, whole: bool, past: bool) -> list[UnitRow]:
+def _identity(row: Row) -> tuple[object, ...]:
+    return row["gateway"], row["account"], row["unit_kind"], row["unit"]
+
+
+def _rows(rows: Sequence[Row], others: Sequence[Row], *, past: bool) -> list[UnitRow]:
     """Return the units of an account, those that are not judged with why and the lines of the settings to add."""
-    named = {kind: [_named(row, name) for row in rows if row["unit_kind"] == kind] for kind, name in _NAMES.items()}
+    known = [*rows, *others]
+    named = {kind: [_named(row, name) for row in known if row["unit_kind"] == kind] for kind, name in _NAMES.items()}
     shown = []
     for row in rows:
         kind = str(row["unit_kind"])
-        advice = advise(_named(row, _NAMES[kind]), named[kind], _NAMES[kind]) if whole else None
+        advice = advise(_named(row, _NAMES[kind]), named[kind], _NAMES[kind])
         said = UnitAdvice(str(row["reason"] or "")) if advice is None else advice
         shown.append(_row(row, advise_then(row) or UnitAdvice("") if past else said))
     return shown

@@ -45,6 +45,7 @@ def test_many_alerts_are_counted() -> None:
 
 def test_what_recon_does_not_see_and_that_it_is_over() -> None:
     assert words_of(down(over=False)).text.startswith("retrying: connection refused")
+    assert words_of(down(over=True)).text.startswith("over; it was retrying: connection refused")
     assert (words_of(down(over=False)).tone, words_of(down(over=True)).tone) == ("bad", "good")
 
 

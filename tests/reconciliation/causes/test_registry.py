@@ -46,8 +46,10 @@ def test_a_record_is_complete(cause: Cause) -> None:
 
 @pytest.mark.parametrize("cause", [cause for cause in CAUSES.values() if cause.advice], ids=lambda cause: cause.code)
 def test_advice_names_a_command_that_exists(cause: Cause) -> None:
-    if "{record}" in (cause.advice or ""):
+    advice = cause.advice or ""
+    if "{record}" in advice:
         assert cause.booked_as in set(Kind)
+    assert ("recon import" in advice) == ("{place}" in advice), "with several gateways it needs to be told which"
 
 
 def test_the_architecture_document_lists_every_cause_in_order() -> None:
