@@ -49,7 +49,7 @@ def read_text(key: str, path: Path) -> str:
             content = stream.read(MAX_SECRET_FILE_BYTES + 1)
         if len(content) > MAX_SECRET_FILE_BYTES:
             raise ValueError(f"{key}: {path} is larger than {MAX_SECRET_FILE_BYTES} bytes")
-        return content.decode()
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise ValueError(f"{key}: {path} cannot be read: {error.strerror or 'unknown reason'}") from None
     except UnicodeDecodeError:

@@ -58,7 +58,8 @@ def read_file(path: Path) -> dict[str, object]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is no settings file")
-        text = path.read_text(encoding="utf-8")
+        # Some editors begin a file with a mark of its encoding.
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: the settings file cannot be read: {error.strerror or 'unknown reason'}") from error
     except UnicodeDecodeError as error:

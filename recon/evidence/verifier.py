@@ -8,7 +8,8 @@ It needs Python 3.9 or newer, and neither recon, nor its database, nor any packa
 3. the digest of each closing from its document, and that the log holds the same document under both signatures;
 4. that two logins signed, where two did; and that each report has as many rows as the manifest says.
 
-Exit status: 0 all of it holds; 1 something does not, each named; 2 there is no evidence directory.
+Exit status: 0 all of it holds; 1 something does not, each named; 2 there is no evidence directory; 74 the answer
+cannot be written; 141 nobody reads it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import struct
 import sys
 from base64 import b64decode
 from collections.abc import Iterator
+from io import TextIOWrapper
 from typing import Any
 
 FORMAT, VERSION = "recon.evidence", 1
@@ -38,6 +40,26 @@ MARKED = struct.pack(">i", -2)
 
 class Differs(Exception):
     """Something is not as the manifest, the log or a signature says."""
+
+
+def run(arguments: list[str]) -> int:
+    """Check, and return the exit status; an answer that cannot be written is none."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # The name of a foreign file may be no text.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = main(arguments)
+        sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # What is in the buffer would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 141
+        print(f"the answer cannot be written: {error.strerror}", file=sys.stderr)
+        return 74
+    return status
 
 
 def main(arguments: list[str]) -> int:
@@ -224,4 +246,4 @@ def told(directory: str, manifest: dict[str, Any], content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

@@ -253,6 +253,18 @@ def test_secrets_come_from_files_beside_the_settings(tmp_path: Path) -> None:
     assert settings.webhooks["ops"].secret.get_secret_value() == WEBHOOK_SECRET
 
 
+def test_a_mark_of_the_encoding_at_the_beginning_of_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("swordfish\n", encoding="utf-8-sig")
+    file = tmp_path / "recon.toml"
+    file.write_text(
+        '[gateways.g]\nurls = ["wss://ems.example.com/"]\nauth = { method = "query", api_key_file = "key" }\n',
+        encoding="utf-8-sig",
+    )
+    key = load_settings(file, {}).gateways["g"].auth.api_key
+    assert key is not None
+    assert key.get_secret_value() == "swordfish"
+
+
 def test_a_secret_file_named_by_the_environment(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("postgresql://somebody@db/recon")
     settings = load_settings(None, {"RECON_DATABASE__URL_FILE": str(tmp_path / "url")})
