@@ -26,7 +26,7 @@ def evidence(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(directory: Path, out: int = subprocess.PIPE) -> tuple[int, bytes, bytes]:
+def run(directory: Path, out: int = subprocess.PIPE) -> tuple[int, bytes | None, bytes]:
     words = [sys.executable, str(PROGRAM), str(directory)]
     done = subprocess.run(words, stdout=out, stderr=subprocess.PIPE, timeout=60, check=False)  # noqa: S603 - our own
     return done.returncode, done.stdout, done.stderr
@@ -46,4 +46,5 @@ def test_a_foreign_file_whose_name_is_no_text_is_told(evidence: Path) -> None:
     Path(os.fsdecode(os.fsencode(evidence) + b"/f\xfcr")).touch()
     status, out, err = run(evidence)
     assert (status, err) == (1, b"")
+    assert out is not None
     assert b"f\\udcfcr" in out
