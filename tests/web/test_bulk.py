@@ -96,6 +96,9 @@ async def test_a_case_of_several_causes_is_named_by_all_and_proposed_by_none_of_
         said = words_of(await somebody.get("/breaks"))
         assert f"its breaks have the causes {first} and interest: open it, and name one" in said
         assert rows(day, "SELECT 1 FROM recon.decisions") == []
+        await somebody.http.post("/breaks/act", data={**form, "cause": "deposit"})
+        assert "is a debit, and deposits are credits" in words_of(await somebody.get("/breaks"))
+        assert rows(day, "SELECT 1 FROM recon.decisions") == [], "a deposit explains one leg alone"
         await somebody.http.post("/breaks/act", data={**form, "cause": "missed_fill"})
         assert "Proposed 1 of 1 case." in words_of(await somebody.get("/breaks"))
 
