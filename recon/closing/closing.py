@@ -21,9 +21,11 @@ from recon.ledger.rules import AccountRules
 from recon.source_class import at_least_as_independent
 
 #: The version of the document: a change of its keys or of how it is computed is a new one.
-VERSION: Final = 2
+VERSION: Final = 3
 #: The first version that uses the last observation of each minute; the one before looks at the other rows alone.
 LASTS_SINCE: Final = 2
+#: The first version whose gaps begin at the last sign of life; before, one began where the log told of it.
+EDGES_SINCE: Final = 3
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):

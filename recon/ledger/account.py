@@ -15,9 +15,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from recon.exact import ZERO
 from recon.ledger.account_mappings import AssumedRow, Mappings
-from recon.ledger.backfills import Backfill, MissingOrder
+from recon.ledger.approvals import ApprovalTotal
+from recon.ledger.backfills import Backfill, Lost, MissingOrder
 from recon.ledger.carried_fills import PartlyFilledOrders
 from recon.ledger.evidence import (
     Disagreement,
@@ -64,11 +64,18 @@ class Liveness(msgspec.Struct, gc=False, array_like=True):
     lag_us: int | None = None
     #: The skew at the first heartbeat, for times from that period.
     first_skew_us: int | None = None
+    #: When the account was first named, or the end of its last gap, in microseconds.
+    heard_us: int = 0
 
     @property
     def skew_us(self) -> int:
         """Return the microseconds to add to the EMS's times for our clock; 0 while unknown."""
         return skew_of(self.lag_us)
+
+    @property
+    def last_sign_us(self) -> int:
+        """Return the log time of the last sign of life, in microseconds; 0: none came yet."""
+        return max(self.last_alive_us, self.last_heartbeat_us or 0)
 
     def note_lag(self, lag_us: int) -> None:
         """Note the lag of a heartbeat, in microseconds."""
@@ -83,6 +90,10 @@ class Liveness(msgspec.Struct, gc=False, array_like=True):
     def note_heartbeat(self, us: int) -> None:
         """Note a heartbeat at a log time, in microseconds."""
         self.last_heartbeat_us = us
+
+    def note_heard(self, us: int) -> None:
+        """Note that a gap ends at a log time, in microseconds."""
+        self.heard_us = us
 
     def enter_session(self, session: str | None) -> None:
         """Set the session of the account."""
@@ -254,6 +265,8 @@ class Coverage(msgspec.Struct, gc=False, array_like=True):
     second_history_read_us: int | None = None
     #: Refused events that nothing has made up for yet, and the log position that a whole backfill must cover.
     refused_events: dict[int, int] = {}
+    #: What was lost where the present interval begins.
+    lost: Lost | None = None
 
     @property
     def observed(self) -> bool:
@@ -265,9 +278,9 @@ class Coverage(msgspec.Struct, gc=False, array_like=True):
         """True while a backfill is in progress: no unit of the account is compared."""
         return self.backfill is not None and self.backfill.in_progress
 
-    def enter(self, state: State, reason: str | None, *, seq: int, us: int) -> None:
-        """Enter a state at a log position."""
-        self.state, self.reason, self.since_seq, self.since_us = state, reason, seq, us
+    def enter(self, state: State, reason: str | None, *, seq: int, us: int, lost: Lost | None) -> None:
+        """Enter a state at a log position, with what was lost there."""
+        self.state, self.reason, self.since_seq, self.since_us, self.lost = state, reason, seq, us, lost
 
     def note_gap(self, seq: int) -> None:
         """Note the log position at which the latest gap began."""
@@ -349,21 +362,6 @@ class AccountEvidence(msgspec.Struct, gc=False, array_like=True):
     def close_gap(self, seq: int) -> None:
         """Note that the account is observed again."""
         self.gaps = without_gap(self.gaps, seq)
-
-
-class ApprovalTotal(msgspec.Struct, gc=False, array_like=True):
-    """The total approved, or told by one person, on the latest business day, in USD (semantics 10.2, 10.7)."""
-
-    day: int = 0
-    usd: Decimal = ZERO
-
-    def of_day(self, day: int) -> Decimal:
-        """Return the total approved on a business day, in USD."""
-        return self.usd if self.day == day else ZERO
-
-    def add(self, day: int, usd: Decimal) -> None:
-        """Add an approved amount on a business day, in USD."""
-        self.day, self.usd = day, self.of_day(day) + usd
 
 
 class Account(msgspec.Struct, gc=False):

@@ -18,7 +18,7 @@ History = Literal["off", "wanted", "read", "not configured", "failed"]
 class Backfill(msgspec.Struct, frozen=True):
     """A gap of an account, and the result of its backfill over REST.
 
-    `from_us` is a settlement window before the account was last observed, because messages under way were lost too.
+    `from_us` is the last sign of life before it; the order log is read from a settlement window earlier.
     `until_us` is the time at which the account was observed again. `from_seq` is inside the gap, `until_seq` is not;
     both `until_*` are None while the gap lasts. `ended_seq` is the log position at which the backfill ended.
     `orders_settled` counts resolved missing orders, `orders_found` orders that no report had named before.
@@ -58,3 +58,14 @@ class MissingOrder(msgspec.Struct, frozen=True):
     def askable_id(self) -> str | None:
         """Return the client order id by which the EMS can be asked; it does not know the key of a longer one."""
         return None if self.client_order_id is None or is_key(self.client_order_id) else self.client_order_id
+
+
+class Lost(msgspec.Struct, frozen=True, array_like=True):
+    """What was lost where an interval of coverage begins with a gap.
+
+    `alive_us` is the last sign of life before, in microseconds. `gap_seq` is where the gap begins: before the interval,
+    if the account was lost again before it was caught up with.
+    """
+
+    alive_us: int
+    gap_seq: int

@@ -8,6 +8,8 @@
    reason names the missing ones. Positions are not awaited, because many accounts have none.
 5. A snapshot without any list (null or missing `data`) counts as received: no order is open, but no balance is zero.
 6. The EMS's times are corrected by the measured skew before they are compared with log time.
+7. `from_us` is when the log tells of a change. A gap began at the last sign of life before, which is `alive_us`: the
+   SQL function `coverage_known` counts by it.
 """
 
 from __future__ import annotations
@@ -19,13 +21,17 @@ from typing import Final
 import msgspec
 
 from recon.ledger.account import OBSERVED, Account, State
+from recon.ledger.backfills import Lost
 
 #: Missing orders named in a reason; further orders are counted.
 MAX_NAMED: Final = 5
 
 
 class CoverageInterval(msgspec.Struct, frozen=True):
-    """An interval of an account's coverage; `until_*` is None while the interval lasts."""
+    """An interval of an account's coverage; `until_*` is None while the interval lasts.
+
+    `alive_us` and `gap_seq` are of the gap that it begins with, None where it begins with none.
+    """
 
     account: str
     from_seq: int
@@ -34,9 +40,13 @@ class CoverageInterval(msgspec.Struct, frozen=True):
     until_us: int | None
     state: State
     reason: str | None
+    alive_us: int | None = None
+    gap_seq: int | None = None
 
 
-def change_state(account: Account, state: State, reason: str | None, *, seq: int, us: int) -> list[CoverageInterval]:
+def change_state(
+    account: Account, state: State, reason: str | None, *, seq: int, us: int, lost: Lost | None = None
+) -> list[CoverageInterval]:
     """Change an account's state; return the interval that ends and the interval that begins."""
     coverage = account.coverage
     if (coverage.state, coverage.reason) == (state, reason) and coverage.since_seq:
@@ -44,7 +54,9 @@ def change_state(account: Account, state: State, reason: str | None, *, seq: int
     rows: list[CoverageInterval] = []
     if coverage.since_seq and coverage.since_seq < seq:
         rows.append(_interval(account, until_seq=seq, until_us=us))
-    coverage.enter(state, reason, seq=seq, us=us)
+    elif lost is None:
+        lost = coverage.lost  # a gap of one event: the interval after it takes its place
+    coverage.enter(state, reason, seq=seq, us=us, lost=lost)
     if state == "gap":
         account.evidence.open_gap(seq, reason or state)
     elif state in OBSERVED:
@@ -63,6 +75,8 @@ def _interval(account: Account, *, until_seq: int | None, until_us: int | None) 
         until_us=until_us,
         state=coverage.state,
         reason=coverage.reason,
+        alive_us=None if coverage.lost is None else coverage.lost.alive_us,
+        gap_seq=None if coverage.lost is None else coverage.lost.gap_seq,
     )
 
 

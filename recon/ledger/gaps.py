@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from recon.ledger.account import REFUSED_EVENT, Account
-from recon.ledger.backfills import Backfill, BackfillState, History, MissingOrder
+from recon.ledger.backfills import Backfill, BackfillState, History, Lost, MissingOrder
 from recon.ledger.coverage import reassess as reassess_coverage
 from recon.ledger.ledger import Ledger
 from recon.ledger.posting.derivatives import realise_trades
@@ -43,13 +43,14 @@ NOT_CONFIGURED: Final = "orders born and finished inside cannot be recovered: th
 NOT_READ: Final = "orders born and finished inside were not looked for: recovery.history is off in the settings"
 
 
-def open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None:
-    """Open a gap for an account, or extend the one whose backfill has not finished."""
+def open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> Lost:
+    """Open a gap for an account, or extend the one whose backfill has not finished; return what was lost."""
     coverage, rules = account.coverage, ledger.rules.recovery
     earlier = coverage.backfill
-    alive_us = max(account.liveness.last_alive_us, account.liveness.last_heartbeat_us or 0)
+    # After an event that was refused there may be no sign of life since the gap before.
+    from_us = min(at.us, max(account.liveness.last_sign_us, account.liveness.heard_us) or at.us)
     # Messages under way at the last sign of life are lost too.
-    from_us = min(at.us, alive_us or at.us) - ledger.rules_of(account.name).settlement_window_us
+    read_us = from_us - ledger.rules_of(account.name).settlement_window_us - MARGIN_US
     state: BackfillState = "waiting" if rules.enabled or coverage.backfilling else "open"
     coverage.set_unread(dict.fromkeys(LISTS, "it was not asked for") if rules.enabled else {})
     if earlier is not None and not earlier.in_progress and earlier.history != "failed":
@@ -60,12 +61,14 @@ def open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None
     if earlier is None:
         history: History = "wanted" if rules.enabled and rules.history else "off"
         backfill = Backfill(account.name, at.seq, from_us, reason, state=state, history=history)
-        coverage.note_history_read(from_us - MARGIN_US)
+        coverage.note_history_read(read_us)
     else:
         # The order log may have been written after it was read.
-        coverage.note_history_read(min(coverage.history_read_until_us, from_us - MARGIN_US))
+        coverage.note_history_read(min(coverage.history_read_until_us, read_us))
         backfill = msgspec.structs.replace(earlier, until_seq=None, until_us=None, ended_seq=None, open=(), state=state)
     _record(ledger, account, backfill)
+    # What was observed after the earlier gap is no part of this one.
+    return Lost(from_us, at.seq if coverage.observed else backfill.from_seq)
 
 
 def close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:

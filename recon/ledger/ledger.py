@@ -95,7 +95,9 @@ class Ledger:
         """Return an account; create the account at the first event that names it."""
         account = self.accounts.get(name)
         if account is None:
-            account = Account(name=name, started_us=at.us, liveness=Liveness(session=self.clock.session))
+            account = Account(
+                name=name, started_us=at.us, liveness=Liveness(session=self.clock.session, heard_us=at.us)
+            )
             rules = self.rules_of(name)
             account.rates.tell(rules.fees, rules.learn_fees_up_to)
             self.accounts[name] = self.changes.accounts[name] = account

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from recon.ledger.account import ApprovalTotal
+from recon.ledger.approvals import ApprovalTotal
 from recon.ledger.rules import HOLE_US
 
 

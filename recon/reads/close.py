@@ -24,7 +24,6 @@ from recon.closing.closing import (
     close,
     closing_of,
 )
-from recon.closing.coverage import CoverageStretch
 from recon.closing.difference import Difference, differences
 from recon.closing.document import JSON, digest_of
 from recon.closing.lines import BreakFact, Observed, UnitFigures
@@ -32,6 +31,7 @@ from recon.db.source import Row, Source, query_rows
 from recon.errors import ConfigError
 from recon.exact import ZERO, exact
 from recon.ledger.rules import Rules
+from recon.reads.close_coverage import read_stretches
 from recon.reads.rules_in_force import rules_in_force
 from recon.reconciliation.model.lifecycle import ACTIVE
 
@@ -118,34 +118,6 @@ FROM (
 ) AS c
 WHERE c.verdict = 'agreed'
 ORDER BY c.unit_kind, c.unit, array_position(ARRAY['chain', 'custodian', 'venue', 'person'], c.source), c.at DESC"""
-# As in view `coverage`: catching up belongs to the gap before it.
-_COVERAGE: Final = """
-SELECT v.from_time, v.until_time, v.until_seq, v.state, v.reason, k.state AS catch_up, k.ended_seq
-FROM recon.coverage AS v
-LEFT JOIN LATERAL (
-    SELECT x.from_seq
-    FROM recon.coverage AS x
-    WHERE x.gateway = v.gateway AND x.account = v.account AND x.from_seq <= v.from_seq AND x.state = 'gap'
-      AND v.state IN ('gap', 'catching_up')
-    ORDER BY x.from_seq DESC
-    LIMIT 1
-) AS g ON true
-LEFT JOIN LATERAL (
-    SELECT c.state, c.ended_seq
-    FROM recon.catch_ups AS c
-    WHERE c.gateway = v.gateway AND c.account = v.account AND c.from_seq <= g.from_seq
-      AND (c.until_seq IS NULL OR c.until_seq > g.from_seq)
-    ORDER BY c.from_seq DESC
-    LIMIT 1
-) AS k ON true
-WHERE v.gateway = :gateway AND v.account = :account AND v.from_seq <= :known
-  AND (
-      (v.from_time < :cut_off AND (v.until_time IS NULL OR v.until_time > :opens_at))
-      OR v.from_seq = (
-          SELECT min(x.from_seq) FROM recon.coverage AS x WHERE x.gateway = :gateway AND x.account = :account
-      )
-  )
-ORDER BY v.from_seq"""
 _SIGNED: Final = """
 SELECT c.*
 FROM recon.closes AS c
@@ -260,7 +232,7 @@ def compute(source: Source, account: str, day: date, rules: Rules, known: Known,
     """Return the closing of an account's business day as known at a log position, as a version computes it."""
     own = rules.of(account)
     of = business_day(own, day)
-    facts = _facts(source, account, of, known, own.settlement_window_us, lasts=version >= LASTS_SINCE)
+    facts = _facts(source, account, of, known, own.settlement_window_us, version)
     return close(account, of, own, known, facts, version)
 
 
@@ -299,7 +271,7 @@ def verify(source: Source, signed: Signed) -> str | None:
     return f"computed again it has the digest {again.digest[:10]}, not {digest[:10]}: {what} differs"
 
 
-def _facts(source: Source, account: str, of: BusinessDay, known: Known, window_us: int, *, lasts: bool) -> AccountFacts:
+def _facts(source: Source, account: str, of: BusinessDay, known: Known, window_us: int, version: int) -> AccountFacts:
     scope = {
         "gateway": known.gateway,
         "account": account,
@@ -307,13 +279,13 @@ def _facts(source: Source, account: str, of: BusinessDay, known: Known, window_u
         "opens_at": of.opens_at,
         "cut_off": of.cut_off,
     }
-    windowed = {**scope, "window": timedelta(microseconds=window_us), "lasts": lasts}
+    windowed = {**scope, "window": timedelta(microseconds=window_us), "lasts": version >= LASTS_SINCE}
     breaks = {name: scope[name] for name in ("gateway", "account", "known", "cut_off")} | {"known_at": known.at}
     sources = {(row["unit_kind"], row["unit"]): row for row in query_rows(source, _SOURCES, scope)}
     return AccountFacts(
         list(_units(query_rows(source, _UNITS, windowed), sources)),
         list(_breaks(query_rows(source, _BREAKS, breaks))),
-        [_stretch(row, known.seq) for row in query_rows(source, _COVERAGE, scope)],
+        read_stretches(source, scope, known.seq, version),
     )
 
 
@@ -377,15 +349,3 @@ def _breaks(rows: Sequence[Row]) -> Iterator[BreakFact]:
             origin_at=cast("datetime", last["origin_at"]),
             over_at=over_at,
         )
-
-
-def _stretch(row: Row, known_seq: int) -> CoverageStretch:
-    until_seq, ended_seq = row["until_seq"], row["ended_seq"]
-    over = until_seq is not None and int(str(until_seq)) <= known_seq
-    return CoverageStretch(
-        begin=cast("datetime", row["from_time"]),
-        until=cast("datetime", row["until_time"]) if over else None,
-        state=str(row["state"]),
-        reason=None if row["reason"] is None else str(row["reason"]),
-        made_up=row["catch_up"] == "whole" and ended_seq is not None and int(str(ended_seq)) <= known_seq,
-    )

@@ -3,8 +3,8 @@
 1. A stretch counts as far as it lies in the time asked for. One that is not over lasts until now while its log is
    written, else until the end of the log: nobody watched after that.
 2. A share of time is rounded down: 100 % means all of it.
-3. A strip of time has each gap as the list of gaps has it: from the last sign of life before it until the account was
-   heard again for good. Strips, charts and lists tell one length of one gap.
+3. A gap lasts from the last sign of life before it until the account was heard again for good, as the function
+   `recon.coverage_known` has it: lists, strips, charts, days and closings tell one length of one gap.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LISTED: Final = """
     SELECT s.gateway, s.account, s.from_seq, s.until_seq, s.from_time, s.until_time, s.over - s.from_time AS lasted,
            s.state, s.reason, s.recovery
     FROM ({stretches}) AS s
-    ORDER BY s.from_time, s.gateway, s.account, s.from_seq
+    ORDER BY s.from_time, s.gateway, s.account, s.from_seq, s.until_seq
 """
 _SHARES: Final = """
     SELECT s.gateway, s.account, min(s.from_time) <= :since AS known,
@@ -50,18 +50,21 @@ _GATEWAYS: Final = """
     SELECT g.name, g.state, g.last_event_at FROM recon.gateways AS g
     WHERE CAST(:gateway AS text) IS NULL OR g.name = :gateway ORDER BY g.name
 """
-# Gaps, each with what it was prolonged by.
-_GAPS: Final = """
-    SELECT v.gateway, v.account, v.from_seq, v.until_seq, v.from_time, v.until_time FROM recon.catch_ups AS v
-    WHERE coalesce(v.until_time, :now) > :since AND v.from_time < :until AND {where}
-    ORDER BY v.from_seq
-"""
-# Catch-ups that may have open questions, and the last of each account.
+# Catch-ups that may have open questions, and the last of each account, each with how long nothing was seen.
 _CATCH_UPS: Final = """
-    SELECT k.* FROM (
-        SELECT v.*, v.from_seq = max(v.from_seq) OVER (PARTITION BY v.gateway, v.account) AS is_last
+    SELECT k.*, u.unseen FROM (
+        SELECT v.*, v.from_seq = max(v.from_seq) OVER (PARTITION BY v.gateway, v.account) AS is_last,
+               lead(v.from_seq) OVER (PARTITION BY v.gateway, v.account ORDER BY v.from_seq) AS next_seq
         FROM recon.catch_ups AS v WHERE {where}
     ) AS k
+    CROSS JOIN LATERAL (
+        SELECT coalesce(
+                   sum(coalesce(c.until_time, :now) - c.from_time), coalesce(k.until_time, :now) - k.from_time
+               ) AS unseen
+        FROM recon.coverage AS c
+        WHERE c.gateway = k.gateway AND c.account = k.account AND c.state = 'gap'
+          AND c.from_seq >= k.from_seq AND (k.next_seq IS NULL OR c.from_seq < k.next_seq)
+    ) AS u
     WHERE k.is_last OR k.state <> 'whole' OR k.ended_at > :since
     ORDER BY k.gateway, k.account, k.from_seq
 """
@@ -84,13 +87,13 @@ def read_coverage(
     within = _STRETCHES.format(where=where)
     stretches = listed(connection, within, {**parameters, **times})
     uncovered = [row for row in stretches if row["state"] != "covered"]
-    catch_ups = query_rows(connection, _CATCH_UPS.format(where=where), {**parameters, "since": since})
+    catch_ups = query_rows(connection, _CATCH_UPS.format(where=where), {**parameters, "since": since, "now": now})
     rows = CoverageRows(accounts, uncovered, catch_ups)
     gateways = query_rows(connection, _GATEWAYS, {"gateway": gateway})
     return {
         "gateways": gateways,
         "accounts": with_shares(connection, accounts, within, {**parameters, **times}),
-        "gaps": gaps.gaps(rows, since=since, now=now, every=every),
+        "gaps": gaps.gaps(rows, since=since, every=every),
         "stretches": stretches if every else uncovered,
         "open_questions": gaps.open_questions(rows),
     }
@@ -114,12 +117,10 @@ def read_strips(
     rows = query_rows(
         connection,
         f"SELECT s.gateway, s.account, s.from_seq, s.from_time, s.over, s.state"  # noqa: S608 - our own
-        f" FROM ({_STRETCHES.format(where=where)}) AS s WHERE s.from_time < :until ORDER BY s.from_seq",
+        f" FROM ({_STRETCHES.format(where=where)}) AS s WHERE s.from_time < :until ORDER BY s.from_seq, s.from_time",
         {**parameters, **times, "sign_of_life": SIGN_OF_LIFE},
     )
-    found = query_rows(connection, _GAPS.format(where=where), {**parameters, **times})
-    stretches, lost = _by_account(rows), _by_account(found)
-    return {key: gaps.with_gaps(of, lost.get(key, ())) for key, of in stretches.items()}
+    return strips_of(rows)
 
 
 def end_of_log(last_event_at: object, now: datetime) -> datetime | None:
@@ -128,11 +129,14 @@ def end_of_log(last_event_at: object, now: datetime) -> datetime | None:
     return last_event_at if ended and isinstance(last_event_at, datetime) else None
 
 
-def _by_account(rows: Sequence[Row]) -> dict[tuple[object, object], list[Row]]:
-    found: dict[tuple[object, object], list[Row]] = {}
+def strips_of(rows: Sequence[Row]) -> dict[tuple[object, object], list[Stretch]]:
+    """Return stretches by account; `over` of a row is where it ends, or ended with its log."""
+    strips: dict[tuple[object, object], list[Stretch]] = {}
     for row in rows:
-        found.setdefault((row["gateway"], row["account"]), []).append(row)
-    return found
+        begin, end = row["from_time"], row["over"]
+        if isinstance(begin, datetime) and isinstance(end, datetime):
+            strips.setdefault((row["gateway"], row["account"]), []).append(Stretch(begin, end, str(row["state"])))
+    return strips
 
 
 def place_of(gateway: str | None, account: str | None) -> tuple[dict[str, str], str]:

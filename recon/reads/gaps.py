@@ -17,7 +17,6 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from recon.display.strip import Stretch
 from recon.display.words import counted
 
 #: A row of a view, by its columns.
@@ -47,12 +46,12 @@ class CoverageRows(msgspec.Struct, frozen=True):
     catch_ups: Sequence[Row]
 
 
-def gaps(rows: CoverageRows, *, since: datetime, now: datetime, every: bool) -> list[Row]:
+def gaps(rows: CoverageRows, *, since: datetime, every: bool) -> list[Row]:
     """Return a row for each gap that reaches into the time from `since` on, or has open questions."""
     result: list[Row] = []
     for account in rows.accounts:
         stretches, catch_ups = _of(account, rows.stretches), _of(account, rows.catch_ups)
-        result += [_gap(row, stretches, now) for row in catch_ups if is_open(row) or _reaches(row, since)]
+        result += [_gap(row, stretches) for row in catch_ups if is_open(row) or _reaches(row, since)]
         for run in _uncovered_runs(stretches):
             row = _without_catch_up(run)
             if not _has_catch_up(run, catch_ups) and (every or row["gap"] or _is_long(row)):
@@ -77,7 +76,7 @@ def _reaches(catch_up: Row, since: datetime) -> bool:
     return any(isinstance(at, datetime) and at > since for at in (catch_up["until_time"], catch_up["ended_at"]))
 
 
-def _gap(row: Row, stretches: Sequence[Row], now: datetime) -> Row:
+def _gap(row: Row, stretches: Sequence[Row]) -> Row:
     complete = row["state"] == "whole"
     return {
         **{key: row[key] for key in ("gateway", "account", "from_seq", "until_seq", "from_time")},
@@ -85,7 +84,7 @@ def _gap(row: Row, stretches: Sequence[Row], now: datetime) -> Row:
         "whole_at": row["ended_at"] if complete else None,
         "open": None if complete else _open_summary(row),
         "reasons": _reasons(row, stretches),
-        "lasted": _lasted(row, now),
+        "lasted": row["unseen"],
         **{key: row[key] for key in ("history", "orders_settled", "orders_found", "fills_found", "requests")},
         "gap": True,
     }
@@ -124,16 +123,12 @@ def _reasons(row: Row, stretches: Sequence[Row]) -> list[str]:
     return list(reasons)
 
 
-def _lasted(row: Row, now: datetime) -> timedelta | None:
-    begin, end = row["from_time"], row["until_time"] or now
-    return end - begin if isinstance(begin, datetime) and isinstance(end, datetime) else None
-
-
 def _uncovered_runs(stretches: Sequence[Row]) -> Iterator[list[Row]]:
-    """Yield runs of uncovered stretches, with no covered time between them."""
+    """Yield runs of uncovered stretches, with no covered time between them; each gap begins a run."""
     run: list[Row] = []
     for row in stretches:
-        if run and run[-1]["until_seq"] != row["from_seq"]:
+        lost = bool(run) and row["state"] == "gap" and run[-1]["state"] != "gap"
+        if run and (lost or run[-1]["until_seq"] != row["from_seq"]):
             yield run
             run = []
         run.append(row)
@@ -144,7 +139,8 @@ def _uncovered_runs(stretches: Sequence[Row]) -> Iterator[list[Row]]:
 def _has_catch_up(run: Sequence[Row], catch_ups: Sequence[Row]) -> bool:
     """True if a catch-up covers these stretches already."""
     begin, end = _seq(run[0]["from_seq"]), run[-1]["until_seq"]
-    before = [row for row in catch_ups if end is None or _seq(row["from_seq"]) < _seq(end)]
+    # A gap of one event ends where it begins.
+    before = [row for row in catch_ups if end is None or _seq(row["from_seq"]) < max(_seq(end), begin + 1)]
     if not before:
         return False
     last = before[-1]
@@ -155,7 +151,7 @@ def _has_catch_up(run: Sequence[Row], catch_ups: Sequence[Row]) -> bool:
 def _without_catch_up(run: Sequence[Row]) -> Row:
     first, last = run[0], run[-1]
     lost = [row for row in run if row["state"] == "gap"]
-    lengths = [row["lasted"] for row in run if isinstance(row["lasted"], timedelta)]
+    lengths = [row["lasted"] for row in lost or run if isinstance(row["lasted"], timedelta)]
     return {
         **{key: first[key] for key in ("gateway", "account", "from_seq", "from_time")},
         "until_seq": last["until_seq"],
@@ -171,33 +167,6 @@ def _without_catch_up(run: Sequence[Row]) -> Row:
 
 def _is_long(row: Row) -> bool:
     return row["whole_at"] is None or (isinstance(row["lasted"], timedelta) and row["lasted"] >= LEAST)
-
-
-def with_gaps(stretches: Sequence[Row], catch_ups: Sequence[Row]) -> list[Stretch]:
-    """Return the stretches of an account with each gap whole, oldest first.
-
-    A gap begins at the last sign of life before it, and takes in whatever lies before the account was heard again for
-    good. `over` of a stretch is where it ends, or ended with its log.
-    """
-    found = [(_seq(row["from_seq"]), _stretch(row)) for row in stretches]
-    for gap in catch_ups:
-        first, last = _seq(gap["from_seq"]), None if gap["until_seq"] is None else _seq(gap["until_seq"])
-        within = [each for seq, each in found if seq >= first and (last is None or seq < last)]
-        begin, end = gap["from_time"], gap["until_time"]
-        if not within or not isinstance(begin, datetime):
-            continue
-        whole = Stretch(begin, end if isinstance(end, datetime) else max(each.end for each in within), "gap")
-        before = [(seq, each._replace(end=min(each.end, begin))) for seq, each in found if seq < first]
-        after = [] if last is None else [(seq, each) for seq, each in found if seq >= last]
-        found = [*(each for each in before if each[1].begin < begin), (first, whole), *after]
-    return [each for _, each in found]
-
-
-def _stretch(row: Row) -> Stretch:
-    begin, end = row["from_time"], row["over"]
-    if not isinstance(begin, datetime) or not isinstance(end, datetime):
-        raise TypeError("a stretch of coverage has no time")
-    return Stretch(begin, end, str(row["state"]))
 
 
 def open_questions(rows: CoverageRows) -> list[Row]:

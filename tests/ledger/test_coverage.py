@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final
@@ -11,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recon.ledger.apply.sessions import interrupt_coverage
 from recon.ledger.coverage import CoverageInterval
 from recon.log import events
 from recon.testing import GatewayDriver, OrderScript, balance_row
+from recon.times import LogTime
 from tests.support.properties import steady
+from tests.support.rest_driver import RECOVERING
 
 D = Decimal
 ROWS: Final = (balance_row("BTC", "10"), balance_row("USDT", "1000"))
@@ -184,6 +188,49 @@ def test_a_session_that_opens_without_a_close_means_that_we_died() -> None:
     assert gap.from_seq == len(driver.log)
     reconnect(driver, "s3")
     assert driver.coverage() == ("covered", None)
+
+
+def test_a_gap_that_a_new_process_tells_of_began_at_the_last_sign_of_life() -> None:
+    """The process logs its rules before it connects, long after the last frame."""
+    driver = started()
+    alive_us = driver.ledger.accounts[driver.account].liveness.last_sign_us
+    driver.now += timedelta(seconds=40)
+    driver.set_rules(driver.ledger.rules)
+    driver.open_session("s2")
+    gap = intervals(driver)[-1]
+    assert (gap.state, gap.alive_us, gap.gap_seq) == ("gap", alive_us, gap.from_seq)
+    assert gap.from_us - alive_us > 40_000_000
+
+
+def test_a_gap_before_the_account_is_caught_up_with_prolongs_the_gap_before() -> None:
+    driver = started()
+    driver.set_rules(RECOVERING)
+    first, second = _lose(driver, "s2"), _lose(driver, "s3")
+    assert (first.gap_seq, second.gap_seq) == (first.from_seq, first.from_seq)
+    reconnect(driver, "s4")
+    driver.wait(310)
+    third = _lose(driver, "s5")
+    assert third.gap_seq == third.from_seq, "what was observed since the gap before is no gap"
+
+
+def _lose(driver: GatewayDriver, session: str) -> CoverageInterval:
+    driver.close_session()
+    gap = intervals(driver)[-1]
+    driver.open_session(session)
+    driver.server_info()
+    return gap
+
+
+def test_a_gap_of_one_event_is_told_by_the_interval_that_follows() -> None:
+    driver = started()
+    account = driver.ledger.accounts[driver.account]
+    alive_us = account.liveness.last_sign_us
+    for number in (1, 2):
+        at = LogTime(len(driver.log) + number, driver.ledger.clock.last_us + number * 1_000_000, 0)
+        interrupt_coverage(driver.ledger, account, "an event was refused", at)
+        covered = intervals(driver)[-1]
+        assert (covered.state, covered.from_us, covered.alive_us) == ("covered", at.us, alive_us)
+        alive_us = at.us  # no other sign of life lies between
 
 
 def test_a_late_close_of_an_older_session_ends_nothing() -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
 from sqlalchemy import insert
 
 from recon.db.engine import create_engine
@@ -27,6 +28,8 @@ from recon.projection.store import comparison_schema, ledger
 from recon.times import microseconds
 from tests.support.database_days import write_events
 
+#: The reason of an interval in which a backfill is in progress.
+FETCHED: Final = "what the gap hid is being fetched"
 NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -70,12 +73,22 @@ class CoverageLog:
         )
 
     def intervals(self, account: str, *told: tuple[int, State, str | None]) -> list[CoverageInterval]:
-        """Return consecutive intervals of coverage; each ends at the start of the next."""
+        """Return consecutive intervals of coverage; each ends at the start of the next.
+
+        The last sign of life before a gap is one event before it. A gap that begins while the one before is being
+        fetched prolongs it.
+        """
         ends: list[int | None] = [*(seq for seq, _, _ in told[1:]), None]
-        return [
-            CoverageInterval(account, seq, end, self.us(seq), None if end is None else self.us(end), state, reason)
-            for (seq, state, reason), end in zip(told, ends, strict=True)
-        ]
+        before: list[tuple[State | None, str | None]] = [(None, None), *((state, reason) for _, state, reason in told)]
+        found, gap_seq = list[CoverageInterval](), 0
+        for (seq, state, reason), end, (left, why) in zip(told, ends, before[:-1], strict=True):
+            until_us = None if end is None else self.us(end)
+            row = CoverageInterval(account, seq, end, self.us(seq), until_us, state, reason)
+            if state == "gap" != left:
+                gap_seq = gap_seq if why == FETCHED and gap_seq else seq
+                row = msgspec.structs.replace(row, alive_us=self.us(max(1, seq - 1)), gap_seq=gap_seq)
+            found.append(row)
+        return found
 
     def backfill(
         self,

@@ -291,7 +291,7 @@ def problems(day: GapDay, played: Played) -> list[str]:
                     found.append(f"{name}: order {order.client_id} filled {order.filled}, booked {booked}")
                 unseen.add(order.client_id)
             if not day.rest.history:
-                found += _unmarked(played, name, unseen, marked)
+                found += _unmarked(played, name, unseen, marked, day.window)
             if unseen:
                 continue
             for code, amount in venue.balances.items():
@@ -316,9 +316,11 @@ def _same(played: Played, unit: Unit, amount: Decimal) -> bool:
     return unit.value is not None and abs(unit.value - amount) <= realised * REALISED_QUANTUM
 
 
-def _unmarked(played: Played, account: str, unseen: set[str], marked: list[Backfill]) -> list[str]:
+def _unmarked(played: Played, account: str, unseen: set[str], marked: list[Backfill], window: float) -> list[str]:
     """Return the unrecoverable orders outside every interval marked as incomplete."""
-    spans = [(each.from_us, each.until_us or 0) for each in marked if each.account == account]
+    # Messages under way at the last sign of life are lost too.
+    under_way_us = int(window * 1_000_000)
+    spans = [(each.from_us - under_way_us, each.until_us or 0) for each in marked if each.account == account]
     found = []
     order_log = played.gateway.accounts[account].order_log
     assert order_log is not None

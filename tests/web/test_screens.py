@@ -219,10 +219,12 @@ async def test_coverage_shows_each_account_with_a_strip_and_each_gap(day: TestDa
 async def test_every_screen_tells_one_length_of_a_gap(day: TestDatabase, engine: Engine) -> None:
     gaps = rows_of(day, "SELECT * FROM recon.catch_ups WHERE account = 'DERIBIT' ORDER BY from_seq")
     assert len(gaps) > 1
-    (stretch, *_) = rows_of(
-        day, "SELECT lasted FROM recon.coverage WHERE account = 'DERIBIT' AND from_seq = %s", gaps[-1]["from_seq"]
+    (stretch,) = rows_of(
+        day,
+        "SELECT from_time, lasted FROM recon.coverage WHERE account = 'DERIBIT' AND from_seq = %s AND state = 'gap'",
+        gaps[-1]["from_seq"],
     )
-    assert stretch["lasted"] != gaps[-1]["lasted"], "the log has the session's end, the gap the last sign of life"
+    assert (stretch["from_time"], stretch["lasted"]) == (gaps[-1]["from_time"], gaps[-1]["lasted"])
     told = [f"gap {duration(gap['lasted'])}" for gap in gaps]
     async with reading(day, engine) as somebody:
         coverage = (await somebody.get("/coverage")).text

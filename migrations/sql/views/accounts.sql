@@ -6,9 +6,9 @@ SELECT
     t.reason,
     t.last_alive_at,
     -t.lag_us * interval '1 microsecond' AS clock_skew,
-    -- The first interval after the last one that was in another state.
+    -- The first interval after the last one that was in another state. A gap began before the log told of it.
     (
-        SELECT min(x.from_time)
+        SELECT min(CASE t.state WHEN 'gap' THEN coalesce(x.alive_time, x.from_time) ELSE x.from_time END)
         FROM recon_store.coverage AS x
         WHERE (x.gateway, x.edition, x.account) = (t.gateway, t.edition, t.account)
           AND x.from_seq > coalesce(

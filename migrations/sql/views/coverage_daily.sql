@@ -1,4 +1,15 @@
 CREATE VIEW recon_exact.coverage_daily AS
+WITH ends AS (
+    SELECT c.gateway, c.edition, p.present
+    FROM recon_store.editions AS c
+    -- By log time as far as the log goes, and by the database's own clock from there.
+    CROSS JOIN LATERAL (
+        SELECT x.recorded_at + (now() - coalesce(x.appended_at, x.recorded_at)) AS present
+        FROM recon_store.log_end(c.gateway) AS x
+        WHERE x.seq IS NOT NULL
+    ) AS p
+    WHERE c.state = 'current'
+)
 SELECT
     s.gateway,
     s.account,
@@ -29,19 +40,18 @@ FROM (
             k.edition,
             k.account,
             k.last_alive_at,
-            p.present,
-            p.present AT TIME ZONE 'UTC' AS now,
-            min(v.from_time) AT TIME ZONE 'UTC' AS known_at
+            e.present,
+            e.present AT TIME ZONE 'UTC' AS now,
+            f.from_time AT TIME ZONE 'UTC' AS known_at
         FROM recon_store.accounts AS k
-        JOIN recon_store.editions AS c ON c.gateway = k.gateway AND c.edition = k.edition AND c.state = 'current'
-        JOIN recon_store.coverage AS v ON (v.gateway, v.edition, v.account) = (k.gateway, k.edition, k.account)
-        -- By log time as far as the log goes, and by the database's own clock from there.
+        JOIN ends AS e ON e.gateway = k.gateway AND e.edition = k.edition
         CROSS JOIN LATERAL (
-            SELECT x.recorded_at + (now() - coalesce(x.appended_at, x.recorded_at)) AS present
-            FROM recon_store.log_end(k.gateway) AS x
-            WHERE x.seq IS NOT NULL
-        ) AS p
-        GROUP BY k.gateway, k.edition, k.account, k.last_alive_at, p.present
+            SELECT v.from_time
+            FROM recon_store.coverage AS v
+            WHERE (v.gateway, v.edition, v.account) = (k.gateway, k.edition, k.account)
+            ORDER BY v.from_seq
+            LIMIT 1
+        ) AS f
     ) AS a
     CROSS JOIN LATERAL generate_series(date_trunc('day', a.known_at), a.now, interval '1 day') AS d (day)
     LEFT JOIN LATERAL (
@@ -49,30 +59,47 @@ FROM (
             i.state,
             greatest(i.since, d.day) AS since,
             least(i.until, d.day + interval '1 day') AS until
-        FROM (
-            SELECT
-                v.state,
-                v.from_time AT TIME ZONE 'UTC' AS since,
-                -- What goes on lasts as long as there are signs of life; a gap lasts until now.
-                coalesce(
-                    v.until_time AT TIME ZONE 'UTC',
-                    CASE
-                        WHEN v.state <> 'gap' AND a.last_alive_at < a.present - interval '30 seconds'
-                            THEN greatest(a.last_alive_at, v.from_time) AT TIME ZONE 'UTC'
-                        ELSE a.now
-                    END
-                ) AS until
-            FROM recon_store.coverage AS v
-            WHERE (v.gateway, v.edition, v.account) = (a.gateway, a.edition, a.account)
-            UNION ALL
-            SELECT 'dead', greatest(a.last_alive_at, v.from_time) AT TIME ZONE 'UTC', a.now
-            FROM recon_store.coverage AS v
-            WHERE (v.gateway, v.edition, v.account) = (a.gateway, a.edition, a.account)
-              AND v.until_time IS NULL
-              AND v.state <> 'gap'
-              AND a.last_alive_at < a.present - interval '30 seconds'
-        ) AS i
-        WHERE i.since < d.day + interval '1 day' AND i.until > d.day
+        FROM recon.coverage_known(a.gateway) AS v
+        -- What goes on lasts as long as there are signs of life; a gap lasts until now.
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN v.until_time IS NULL AND v.state <> 'gap' AND a.last_alive_at < a.present - interval '30 seconds'
+                    THEN greatest(a.last_alive_at, v.from_time)
+            END AS died_at
+            FROM (VALUES (1)) AS one
+        ) AS n
+        CROSS JOIN LATERAL (
+            VALUES
+                (
+                    v.state,
+                    v.from_time AT TIME ZONE 'UTC',
+                    coalesce(v.until_time, n.died_at, a.present) AT TIME ZONE 'UTC'
+                ),
+                ('dead', n.died_at AT TIME ZONE 'UTC', a.now)
+        ) AS i (state, since, until)
+        WHERE v.account = a.account
+          AND i.since < d.day + interval '1 day'
+          AND i.until > d.day
+          -- Only what the log told from the last stretch before the day on, up to the first gap after it.
+          AND v.recorded_time >= coalesce(
+              (
+                  SELECT max(x.from_time)
+                  FROM recon_store.coverage AS x
+                  WHERE (x.gateway, x.edition, x.account) = (a.gateway, a.edition, a.account)
+                    AND x.from_time <= d.day AT TIME ZONE 'UTC'
+              ),
+              '-infinity'
+          )
+          AND v.recorded_time <= coalesce(
+              (
+                  SELECT min(x.from_time)
+                  FROM recon_store.coverage AS x
+                  WHERE (x.gateway, x.edition, x.account) = (a.gateway, a.edition, a.account)
+                    AND x.from_time >= (d.day + interval '1 day') AT TIME ZONE 'UTC'
+                    AND x.alive_time IS NOT NULL
+              ),
+              'infinity'
+          )
     ) AS p ON true
     GROUP BY a.gateway, a.account, d.day, a.now
 ) AS s;

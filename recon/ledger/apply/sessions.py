@@ -92,10 +92,11 @@ def clock_jumped(ledger: Ledger, jump: ClockJump, at: LogTime) -> None:
 
 
 def _open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None:
+    lost = None
     if account.coverage.state != "gap":
         account.coverage.note_gap(at.seq)
-        gaps.open_gap(ledger, account, reason, at)
-    ledger.changes.intervals += coverage.change_state(account, "gap", reason, seq=at.seq, us=at.us)
+        lost = gaps.open_gap(ledger, account, reason, at)
+    ledger.changes.intervals += coverage.change_state(account, "gap", reason, seq=at.seq, us=at.us, lost=lost)
     ledger.mark_changed(account)
 
 
@@ -111,6 +112,7 @@ def note_alive(ledger: Ledger, account: Account, at: LogTime) -> None:
 
 
 def _close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
+    account.liveness.note_heard(at.us)
     gaps.close_gap(ledger, account, at)
     ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
@@ -150,7 +152,7 @@ def apply_tick(ledger: Ledger, note: Tick, at: LogTime) -> None:
         if account is not None:
             _apply_heartbeat(ledger, account, heartbeat, at)
     for account in ledger.accounts.values():
-        last = max(account.liveness.last_heartbeat_us or 0, account.liveness.last_alive_us)
+        last = account.liveness.last_sign_us
         if account.coverage.state != "gap" and last and at.us - last > HEARTBEAT_BOUND_US:
             # The gap begins at the last sign of life, even where nothing ran at that time to notice the silence.
             _open_gap(ledger, account, "no heartbeat", LogTime(at.seq, max(last, account.coverage.since_us), at.clock))

@@ -20,6 +20,8 @@ coverage: Final = FoldedTable[CoverageInterval](
     nullable("until_time", Moment, lambda interval: interval.until_us),
     column("state", Text, lambda interval: interval.state),
     nullable("reason", Text, lambda interval: interval.reason),
+    nullable("alive_time", Moment, lambda interval: interval.alive_us),
+    nullable("gap_seq", BigInteger, lambda interval: interval.gap_seq),
 )
 
 catch_ups: Final = FoldedTable[Backfill](

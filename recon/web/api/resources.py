@@ -146,7 +146,8 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         columns=columns_of("""
             gateway text, account text, from_seq int, until_seq int?, from_time time, until_time time?, state text,
             reason text?, recovery text?, lasted seconds?"""),
-        key=("gateway", "account", "from_seq"),
+        # A gap of one event has the position of the stretch after it.
+        key=("gateway", "account", "from_seq", "from_time"),
         filters={
             **_PLACE,
             "state": "r.state",
