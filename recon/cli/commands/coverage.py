@@ -142,7 +142,7 @@ def settle(
         str, typer.Option(metavar="TEXT", help="What happened in the gap and how you know, kept in the history.")
     ],
     gateway: Annotated[
-        str | None, typer.Option("--gateway", "-g", metavar="NAME", help="The gateway; needed where there are several.")
+        str | None, typer.Option("--gateway", "-g", metavar="NAME", help="The gateway; needed if no account tells it.")
     ] = None,
 ) -> None:
     """Document a gap that cannot be recovered.

@@ -29,7 +29,7 @@ Ready = Annotated[
     typer.Option("--format", "-f", metavar="NAME", help=f"A venue's own export: {', '.join(ready_formats())}."),
 ]
 GatewayName = Annotated[
-    str | None, typer.Option("--gateway", "-g", metavar="NAME", help="The gateway; needed where there are several.")
+    str | None, typer.Option("--gateway", "-g", metavar="NAME", help="The gateway; needed if no account tells it.")
 ]
 Account = Annotated[
     str | None, typer.Option("--account", "-a", metavar="ID", help="The account, if no column names it.")

@@ -72,7 +72,7 @@ def record(
     asset: Annotated[str | None, typer.Option(metavar="CODE", help="The asset: asset_id_exchange.")] = None,
     symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="The contract: symbol_id_exchange.")] = None,
     gateway: Annotated[
-        str | None, typer.Option("--gateway", "-g", metavar="NAME", help="The gateway; needed where there are several.")
+        str | None, typer.Option("--gateway", "-g", metavar="NAME", help="The gateway; needed if no account tells it.")
     ] = None,
     to: Annotated[
         str | None,
