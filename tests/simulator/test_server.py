@@ -261,7 +261,7 @@ async def test_a_slow_client_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_ports_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(SimulationError, match="1 gateways, but 2 ports"):
+    with pytest.raises(SimulationError, match="1 gateway, but was given 2 ports"):
         await listen(plan_with(), "127.0.0.1", [0, 0])
 
 
