@@ -1,4 +1,4 @@
-"""The part that keeps Postgres' statistics near what the tables hold (operator 12.6).
+"""The part that keeps Postgres' statistics near what the tables hold (operator 12.7).
 
 After a flood of breaks the planner takes tables for empty until autovacuum looks, a minute later. Queries of those who
 want to know what happened then ran for minutes.
@@ -13,7 +13,7 @@ import trio
 
 from recon.db.statistics import refresh_statistics
 from recon.db.transactions import Database
-from recon.errors import DatabaseError, DeadlineExceeded
+from recon.errors import DatabaseError
 from recon.status import StatusReporter
 
 #: The name of the part.
@@ -30,7 +30,7 @@ async def keep_statistics(database: Database, status: StatusReporter) -> Never:
     while True:
         try:
             counted = await database.run(refresh_statistics, deadline=DEADLINE_SECONDS)
-        except (DatabaseError, DeadlineExceeded) as error:
+        except DatabaseError as error:
             # Autovacuum does the same later: the next look is soon enough.
             status.set("waiting", str(error))
         else:
