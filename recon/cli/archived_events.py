@@ -20,6 +20,9 @@ from recon.log.stored_event import StoredEvent
 from recon.log.stretch import Stretch
 from recon.times import microseconds, to_datetime
 
+#: Bytes in a full line of base64, as MIME bounds it: 76 characters (RFC 2045, section 6.8).
+BYTES_A_LINE = 57
+
 
 class ArchivedRows(msgspec.Struct, frozen=True):
     """What a log's archive holds, up to a position; the events after it are in the database."""
@@ -88,6 +91,12 @@ def _names(event: StoredEvent, account: str) -> bool:
     return False
 
 
+def base64_lines(payload: bytes) -> str:
+    """Return base64 as Postgres' `encode` does: a line end follows each 76 characters, and no shorter last line."""
+    lines = encodebytes(payload).decode()
+    return lines if len(payload) % BYTES_A_LINE == 0 else lines.removesuffix("\n")
+
+
 def _row(gateway: str, event: StoredEvent) -> Row:
     return {
         "gateway": gateway,
@@ -99,8 +108,7 @@ def _row(gateway: str, event: StoredEvent) -> Row:
         "session": event.session,
         "readable": event.readable,
         "payload": event.payload.decode() if event.readable else None,
-        # In lines of 76 characters, as Postgres writes it.
-        "raw_base64": None if event.readable else encodebytes(event.payload).decode().rstrip("\n"),
+        "raw_base64": None if event.readable else base64_lines(event.payload),
         "redacted": event.redacted,
         "digest": event.digest.hex(),
     }

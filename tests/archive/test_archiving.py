@@ -17,6 +17,7 @@ import pytest
 from recon.archive import moving
 from recon.archive.directory import ArchiveDirectory
 from recon.archive.stretch_file import events_after
+from recon.cli.archived_events import BYTES_A_LINE, base64_lines
 from recon.db.engine import libpq_url
 from recon.db.reader import Reader, open_reader
 from recon.errors import ConfigError
@@ -359,6 +360,14 @@ def test_events_with_the_archive_are_those_of_before(
     assert (lost.status, "restore the file from a copy" in " ".join(lost.err.split())) == (4, True)
     for other in (("--refused",), ("--case", str(tmp_path / "case"), "-g", gateway, "-a", "KRAKEN/JOHN")):
         assert recon("events", *other, "--archive", place).status == 2
+
+
+def test_unreadable_bytes_of_any_length_are_shown_as_the_database_shows_them(database: TestDatabase) -> None:
+    payloads = [b"\xff" * length for length in range(4 * BYTES_A_LINE + 2)]
+    with psycopg.connect(libpq_url(database.owner_url)) as owner:
+        query = "SELECT encode(one, 'base64') FROM unnest(%s::bytea[]) WITH ORDINALITY AS a (one, at) ORDER BY at"
+        shown = [str(text) for (text,) in owner.execute(query, (payloads,)).fetchall()]
+    assert [base64_lines(payload) for payload in payloads] == shown
 
 
 @pytest.mark.parametrize(
