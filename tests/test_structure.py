@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
 MAX_FUNCTION_LINES = 70
@@ -104,6 +105,12 @@ def test_every_part_of_the_ledger_s_nouns_has_one_writer() -> None:
         if ast.unparse(node.value).rpartition(".")[2] in names
     ]
     assert not elsewhere, "\n".join(elsewhere)
+
+
+def test_no_property_is_bound_by_the_time_of_its_examples() -> None:
+    assert settings.default is not None
+    assert settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check
 
 
 def test_the_top_level_is_what_was_agreed() -> None:
