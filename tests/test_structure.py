@@ -113,6 +113,24 @@ def test_no_property_is_bound_by_the_time_of_its_examples() -> None:
     assert HealthCheck.too_slow in settings.default.suppress_health_check
 
 
+#: The packages whose sentences people read: findings, causes, evidence, reasons, refusals.
+TOLD = {"ledger", "reconciliation", "deciding"}
+
+
+def test_sentences_have_figures_as_the_screens_do() -> None:
+    """`plain` is for what programs read: a sentence has separators, and no digit that says nothing."""
+    raw = [
+        f"{path.relative_to(ROOT)}:{node.lineno} writes {ast.unparse(node)} into a sentence"
+        for path in SOURCES
+        if path.relative_to(ROOT).parts[1] in TOLD
+        for text in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for node in ast.walk(text)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "plain"
+    ]
+    assert not raw, "\n".join(raw)
+
+
 def test_the_top_level_is_what_was_agreed() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607
     if tracked.returncode:

@@ -22,6 +22,7 @@ from recon.alerts.policy.routing import is_silenced
 from recon.alerts.silence_store import silences_at
 from recon.alerts.watch.facts import SERVICE
 from recon.db.raw import cursor_of
+from recon.display.figures import shown
 from recon.exact import plain
 from recon.times import to_datetime
 
@@ -185,18 +186,18 @@ def cases_of(legs: Iterable[Leg], now: datetime) -> list[OpenAlert]:
 
 def _case(legs: Sequence[Leg], now: datetime) -> OpenAlert:
     open_ = [leg for leg in legs if leg.state in _OPEN]
-    shown = open_ or legs
-    first = shown[0]
-    accounts = ", ".join(dict.fromkeys(leg.account for leg in shown))
-    words = ", ".join(f"{plain(leg.amount)} {leg.unit}" for leg in shown[:MAX_LEGS])
-    more = f" and {len(shown) - MAX_LEGS} more" if len(shown) > MAX_LEGS else ""
-    worth = [abs(leg.amount_usd) for leg in shown if leg.amount_usd is not None]
+    told = open_ or legs
+    first = told[0]
+    accounts = ", ".join(dict.fromkeys(leg.account for leg in told))
+    words = ", ".join(f"{shown(leg.amount)} {leg.unit}" for leg in told[:MAX_LEGS])
+    more = f" and {len(told) - MAX_LEGS} more" if len(told) > MAX_LEGS else ""
+    worth = [abs(leg.amount_usd) for leg in told if leg.amount_usd is not None]
     details = {
         "case": first.case_id,
-        "breaks": ", ".join(leg.break_id for leg in shown[:MAX_LEGS]),
+        "breaks": ", ".join(leg.break_id for leg in told[:MAX_LEGS]),
         "amounts": words + more,
-        "amount_usd": plain(sum(worth, Decimal())) if len(worth) == len(shown) else "",
-        "assignee": next((leg.assignee for leg in shown if leg.assignee), ""),
+        "amount_usd": plain(sum(worth, Decimal())) if len(worth) == len(told) else "",
+        "assignee": next((leg.assignee for leg in told if leg.assignee), ""),
         "look": f"recon break show {first.case_id}",
     }
     ended = None
@@ -208,8 +209,8 @@ def _case(legs: Sequence[Leg], now: datetime) -> OpenAlert:
         gateway=first.gateway,
         about=accounts[:MAX_TEXT],
         summary=f"{accounts} on {first.gateway}: {first.cause}, {first.certainty}: {words}{more}"[:MAX_TEXT],
-        began_at=min(leg.opened_at for leg in shown),
-        severity=max((leg.severity or "" for leg in shown), key=_rank),
+        began_at=min(leg.opened_at for leg in told),
+        severity=max((leg.severity or "" for leg in told), key=_rank),
         cause=first.cause,
         certainty=first.certainty,
         taken_up=any(leg.state in _TAKEN_UP for leg in open_),

@@ -189,7 +189,7 @@ def test_a_case_is_one_alert_with_the_words_of_its_legs() -> None:
     other = leg(break_id="b2", unit="ZUSD", amount=Decimal("-600.00"), amount_usd=Decimal(-600), severity="high")
     (alert,) = cases_of([LEG, other], T0)
     assert alert.key == "case/prod-eu/c1"
-    assert alert.summary == "KRAKEN/JOHN on prod-eu: missed_fill, inferred: 0.20 XETH, -600.00 ZUSD"
+    assert alert.summary == "KRAKEN/JOHN on prod-eu: missed_fill, inferred: 0.2 XETH, -600 ZUSD"
     assert alert.severity == "high"
     assert alert.details["amount_usd"] == "1202"
     assert alert.details["look"] == "recon break show c1"
