@@ -15,7 +15,7 @@ from recon.display.figures import shown
 from recon.display.worth import worth
 
 #: From the vaguest to the surest.
-_CERTAINTIES: Final = ("candidate", "inferred", "exact")
+CERTAINTIES: Final = ("candidate", "inferred", "exact")
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ def material(move: Move, told: Signal, now: Signal) -> str:
 
 
 def _surer(now: str, told: str) -> bool:
-    rank = {name: number for number, name in enumerate(_CERTAINTIES)}
+    rank = {name: number for number, name in enumerate(CERTAINTIES)}
     return rank.get(now, -1) > rank.get(told, -1)
 
 
