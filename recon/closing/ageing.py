@@ -25,7 +25,12 @@ class AgeBand(msgspec.Struct, frozen=True):
     @property
     def words(self) -> str:
         """Return the band's name."""
-        return "over" if self.under is None else f"under {bound_words(self.under)}"
+        return "over" if self.under is None else f"under {self.bound}"
+
+    @property
+    def bound(self) -> str:
+        """Return the band's bound in words; empty where it has none."""
+        return "" if self.under is None else bound_words(self.under)
 
 
 def bounds_of(rules: AccountRules) -> tuple[timedelta, ...]:

@@ -28,6 +28,12 @@ _PLACE: Final = Path(__file__).parent / "templates"
 MAX_ROOM: Final = 20
 
 
+#: How texts begin that are said after other words too.
+_LOWER: Final = frozenset(
+    {"the", "there", "no", "nothing", "a", "an", "it", "its", "this", "that", "of", "not", "some"}
+)
+
+
 def environment(static: Callable[[str], str]) -> Environment:
     """Return the templates of the page; `static` gives the address of a file."""
     made = Environment(
@@ -51,10 +57,12 @@ def environment(static: Callable[[str], str]) -> Environment:
         "iso": _iso,
         "lines": lines,
         "moment": moment,
+        "sentence": sentence,
         "share": share,
         "short": short_id,
         "state": state,
         "time": time_of_day,
+        "underlined": underlined,
         "when": when,
         "worth": worth,
         "worth_figure": worth_figure,
@@ -69,6 +77,17 @@ def written(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise TypeError(f"a template writes a {type(value).__name__} without saying how")
     return safe(value) if isinstance(value, str) else value
+
+
+def sentence(text: str) -> str:
+    """Return a text as the beginning of a sentence; what begins with a name or a value is left as it is."""
+    first = text.partition(" ")[0]
+    return f"{first[0].upper()}{text[1:]}" if first in _LOWER else text
+
+
+def underlined(word: str) -> Markup:
+    """Return a long name that a narrow column may break after each `_`."""
+    return Markup("_<wbr>").join(escape(safe(part)) for part in word.split("_"))
 
 
 def lines(text: str) -> Markup:

@@ -65,6 +65,8 @@ async def test_a_day_is_shown_with_its_checks_and_figures(day: TestDatabase, eng
         assert cells[3] == figure(line.expected, scale).text
         assert cells[5] == figure(line.drift, scale, signed=True).text
     assert "2 open" in words_of(page)
+    assert "over 5 d" in words_of(page), "the last band has its bound"
+    assert '<span class="st st-unobserved">0 of 2</span>' in page.text, "nobody has signed: no verdict of a unit"
     assert "Log in" in words_of(page), "whoever only reads signs nothing"
 
 

@@ -157,10 +157,8 @@ def _lane(drawing: Drawing, axis: TimeAxis, lane: Lane, top: int, *, wide: bool)
     start = axis.x(axis.from_us if lane.after_us is None else lane.after_us)
     end = axis.x(lane.until_us)
     drawing.rect("origin", (start, top), (end - start, bottom - top), _origin(lane))
-    drawing.text(
-        (start if wide else axis.left, top - 5), _origin(lane) if wide else lane.unit, "t-wait" if wide else ""
-    )
     if wide:
+        drawing.text((start, top - 5), _origin(lane), "t-wait")
         drawing.text((0, top + 16), lane.unit[:_UNIT_CHARS], "t-strong")
         drawing.text((0, top + 32), "reported,")
         drawing.text((0, top + 46), "expected")

@@ -19,6 +19,7 @@ from recon.closing.lines import CloseLine
 from recon.db.source import Row, Source
 from recon.deciding.recording import append_decisions
 from recon.display.figures import Figure, figure, scale_of
+from recon.display.shapes import shape_of
 from recon.errors import ConfigError, DecisionRefused, DocumentRefused
 from recon.reads.close import AccountClose, Signed, read_closes, signed_closes
 from recon.reads.close_checks import check_rows
@@ -116,7 +117,7 @@ def _values(source: Source, asked: Asked, closes: Sequence[AccountClose], *, eve
         "cut_offs": sorted({each.cut_off for each in shown}),
         "unknown": all(each.unknown for each in closes),
         "over": all(each.cut_off <= asked.now for each in shown),
-        "checks": list(check_rows(closes)),
+        "checks": [{**row, "shape": shape_of(str(row["mark"])).css} for row in check_rows(closes)],
         "rows": listed[:MAX_UNITS],
         "all_rows": len(listed),
         "agreed": sum(row.verdict == "agreed" for row in rows),

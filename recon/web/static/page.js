@@ -81,7 +81,14 @@
     for (const each of copy.querySelectorAll("time[data-age]")) each.textContent = "";
     copy.classList.remove("flash");
     copy.removeAttribute("aria-selected");
+    if (copy.getAttribute("tabindex") === "-1") copy.removeAttribute("tabindex");
     return copy.outerHTML;
+  };
+
+  // Rows of long lists are no stops of the Tab key, so they are made fit for the focus when they get it.
+  const focusRow = (row, how) => {
+    if (!row.hasAttribute("tabindex")) row.tabIndex = -1;
+    row.focus(how);
   };
 
   const flash = (element) => {
@@ -108,7 +115,7 @@
         }
         const focused = document.activeElement === old;
         old.replaceWith(fresh);
-        if (focused) fresh.focus({ preventScroll: true });
+        if (focused) focusRow(fresh, { preventScroll: true });
         flash(fresh);
       }
       for (const old of here.querySelectorAll("[data-row]")) if (!told.has(old.dataset.row)) old.classList.add("gone");
@@ -239,7 +246,7 @@
       const all = rows();
       if (!all.length) return;
       const at = all.indexOf(current());
-      all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + Number(target)))].focus();
+      focusRow(all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + Number(target)))]);
     },
     row: (target, event) => {
       const row = current();
