@@ -123,12 +123,18 @@ def life_of(case: Case) -> list[Stage]:
     return [Stage(word, word in been and word != now, word == now) for word in dict.fromkeys(line)]
 
 
+def to_propose(case: Case) -> list[Leg]:
+    """Return the legs that a proposal explains: what is over, or waits already, is none of them."""
+    return [leg for leg in case.legs if "propose" in leg.steps]
+
+
 def causes_of(case: Case) -> list[str]:
-    """Return the causes that fit, the case's own first."""
-    fitting = [str(leg.row["cause"]) for leg in case.legs]
+    """Return the causes that fit, the own ones of what can be proposed first."""
+    legs = to_propose(case) or case.legs
+    fitting = [str(leg.row["cause"]) for leg in legs]
     fitting += [
         str(tried["cause"])
-        for leg in case.legs
+        for leg in legs
         for tried in leg.row["tried"] or ()
         if isinstance(tried, Mapping) and tried.get("fits")
     ]

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from recon.db.engine import libpq_url
 from recon.db.roles import OPERATOR
+from recon.display.figures import figure
 from recon.simulator.scenarios import demo_plan
 from recon.web.case_forms import MOST_TICKED
 from tests.conftest import PERSON, TestDatabase
@@ -88,7 +89,9 @@ async def test_a_case_of_several_causes_is_named_by_all_and_proposed_by_none_of_
     async with visitor(day, engine) as somebody:
         ticks, csrf = await ticks_of(somebody)
         assert f"{first}, interest" in words_of(await somebody.get("/breaks"))
-        told = words_of(await somebody.get(f"/cases/{id_}"))
+        page = await somebody.get(f"/cases/{id_}")
+        assert '<select name="cause" required><option value="">which explains both legs at once?</option>' in page.text
+        told = words_of(page)
         assert re.search(f"cause ({first}, interest|interest, {first}) certainty", told)
         tick = {f"case-{id_}": ticks[f"case-{id_}"]}
         form = {**tick, "csrf": csrf, "step": "propose", "evidence": "statement of the day", "back": "/breaks"}
@@ -101,6 +104,20 @@ async def test_a_case_of_several_causes_is_named_by_all_and_proposed_by_none_of_
         assert rows(day, "SELECT 1 FROM recon.decisions") == [], "a deposit explains one leg alone"
         await somebody.http.post("/breaks/act", data={**form, "cause": "missed_fill"})
         assert "Proposed 1 of 1 case." in words_of(await somebody.get("/breaks"))
+
+
+async def test_a_leg_that_is_over_is_no_part_of_what_is_proposed(day: TestDatabase, engine: Engine) -> None:
+    (case,) = rows(day, "SELECT case_id FROM recon.cases WHERE breaks = 2 AND open_breaks = 2 ORDER BY 1 LIMIT 1")
+    over, left = rows(day, "SELECT id, amount, unit, cause FROM recon.breaks WHERE case_id = %s"
+                           " ORDER BY after_seq, id", case["case_id"])  # fmt: skip
+    with psycopg.connect(libpq_url(day.superuser_url), autocommit=True) as raw:
+        done = "UPDATE recon_store.breaks SET state = 'resolved', cause = 'deposit' WHERE id = %s"
+        raw.execute(done.encode(), (over["id"],))
+    async with visitor(day, engine) as somebody:
+        page = await somebody.get(f"/cases/{case['case_id']}")
+    assert f'<select name="cause"><option>{left["cause"]}</option>' in page.text
+    assert f'<input value="{figure(left["amount"], signed=True).text} {left["unit"]}" readonly>' in page.text
+    assert "one leg only" not in page.text
 
 
 async def test_several_are_assigned_and_a_form_that_lacks_something_decides_nothing(

@@ -24,7 +24,7 @@ from recon.reads.query import Query
 from recon.reconciliation.causes.registry import CAUSES
 from recon.web.addresses import event_address, why_address
 from recon.web.case_figures import LINES, columns_of, history_of
-from recon.web.case_forms import causes_of, life_of, shown_of, steps_of, waiting_of, who_approves, words_of
+from recon.web.case_forms import causes_of, life_of, shown_of, steps_of, to_propose, waiting_of, who_approves, words_of
 from recon.web.screen import CASES, Asked, NothingThere, Screen, View
 from recon.web.screens.case_past import past_view
 
@@ -54,6 +54,7 @@ def _read(source: Source, asked: Asked) -> View:
     accounts = list(dict.fromkeys(str(each["account"]) for each in rows))
     units = [str(each["unit"]) for each in rows]
     causes = list(dict.fromkeys(str(each["cause"]) for each in rows))
+    open_legs = to_propose(case)
     return View(
         title=f"{' and '.join(accounts)}: {' and '.join(causes)}, {' and '.join(dict.fromkeys(units))}",
         values={
@@ -83,14 +84,17 @@ def _read(source: Source, asked: Asked) -> View:
             "waiting": waiting_of(case, asked.login),
             "who_approves": who_approves(case),
             "causes": causes_of(case),
+            # Of several none is chosen beforehand: whoever proposes says which explains all legs.
+            "several": len({str(leg.row["cause"]) for leg in open_legs}) > 1,
             "other_causes": [cause for cause in CAUSES if cause not in causes_of(case)],
+            "open_legs": open_legs,
             "entries": ", ".join(
-                f"{figure(Decimal(each['amount']), signed=True).text} {each['unit']}" for each in rows
+                f"{figure(Decimal(leg.row['amount']), signed=True).text} {leg.row['unit']}" for leg in open_legs
             ),
             "login": asked.login or "",
             "shown": shown_of(rows),
             "was": words_of(rows),
-            "legs_word": {1: "one break", 2: "both legs at once"}.get(len(rows), f"all {len(rows)} legs at once"),
+            "legs_word": _legs_word(len(case.active or rows)),
             "breaks_word": counted(len(rows), "break"),
         },
         sql="\n\n".join(
@@ -100,6 +104,10 @@ def _read(source: Source, asked: Asked) -> View:
             )
         ),
     )
+
+
+def _legs_word(legs: int) -> str:
+    return {1: "one break", 2: "both legs at once"}.get(legs, f"all {legs} legs at once")
 
 
 def _evidence(case: Case) -> list[Mapping[str, Any]]:
