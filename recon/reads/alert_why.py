@@ -10,7 +10,7 @@ from typing import Final
 from recon.alerts.policy.history import replay
 from recon.alerts.policy.model import Step
 from recon.db.source import Row, Source, query_rows
-from recon.display.figures import shown
+from recon.display.figures import figure
 from recon.errors import ConfigError
 from recon.reads.alert_history import given_since, signals_of_case
 
@@ -127,7 +127,7 @@ def _steps(connection: Source, gateway: str, case_id: str, since: datetime, now:
 
 
 def _signal_row(row: Row) -> dict[str, object]:
-    amount = shown(row["amount"]) if isinstance(row["amount"], Decimal) else ""
+    amount = figure(row["amount"], signed=True).text if isinstance(row["amount"], Decimal) else ""
     where = " ".join(str(part) for part in (row["account"], amount, row["unit"]) if part)
     cause = f", {row['cause']}" if row["cause"] else ""
     who = f", by {row['actor']}" if row["actor"] else ""

@@ -36,6 +36,7 @@ from recon.web.headers import ALWAYS, PAGE, is_own
 from recon.web.live import EventStream, Live
 from recon.web.login import LOGIN, LOGOUT, LOST, OVER, WHY, Login, own_path
 from recon.web.reading_bodies import body_of
+from recon.web.rendering import sentence
 from recon.web.screen import Asked, Deed, NothingThere, Screen, View
 from recon.web.screens import DEEDS, SCREENS
 from recon.web.sessions import Note, Sessions
@@ -154,11 +155,12 @@ class Page:
                 return csv_answer(screen.name, rows)
             truth, view = await viewer.database.run(work, deadline=READ_SECONDS)
         except NothingThere as error:
-            return self._writer.message(request, viewer, "Nothing there", [*notes, Note("wait", str(error))], 404)
-        except (ConfigError, DocumentRefused) as error:
             return self._writer.message(
-                request, viewer, "Not an address of this screen", [*notes, Note("wait", str(error))], 422
+                request, viewer, "Nothing there", [*notes, Note("wait", sentence(str(error)))], 404
             )
+        except (ConfigError, DocumentRefused) as error:
+            told = [*notes, Note("wait", sentence(str(error)))]
+            return self._writer.message(request, viewer, "Not an address of this screen", told, 422, screen)
         except DatabaseError as error:
             return self._away(request, viewer, error)
         waiting: list[Note] = []

@@ -78,12 +78,19 @@ class Writer:
         return with_times(html, truth.as_of.pairs(), self._places)
 
     def message(
-        self, request: Request, viewer: Viewer | None, title: str, notes: Sequence[Note], status: int
+        self,
+        request: Request,
+        viewer: Viewer | None,
+        title: str,
+        notes: Sequence[Note],
+        status: int,
+        screen: Screen | None = None,
     ) -> Response:
-        """Return a screen that says only what happened."""
+        """Return a screen that says only what happened; `screen` is what it leads back to, without what was asked."""
         body = self._templates.get_template("message.html").render(
             **self._frame(request, viewer, None, ""),
             title=title,
+            back=None if screen is None else (request.url.path, screen.title),
             question="",
             sql="",
             file=None,

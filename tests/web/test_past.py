@@ -124,7 +124,7 @@ async def test_what_can_mean_no_past_time_refuses_it(day: TestDatabase, engine: 
         for query, problem in {
             "as_of=tomorrow": "as_of tomorrow is no time",
             "known_at=2999-01-01": "is ahead of now",
-            "view=mine&as_of=1h": "the view mine is of now alone",
+            "view=mine&as_of=1h": "The view mine is of now alone",
         }.items():
             refused = await somebody.get(f"/breaks?{query}")
             assert (refused.status_code, problem in words_of(refused)) == (422, True), words_of(refused)

@@ -330,7 +330,22 @@ async def test_alerts_are_listed_with_what_became_of_them_and_why(day: TestDatab
         why = await somebody.get("/alerts/why", params={"gateway": broken["gateway"], "case": broken["case_id"]})
         assert why.status_code == 200
         assert f"{counted(len(signals), 'signal')} not looked at by the policy yet" in words_of(why)
+        assert ">The case<" in why.text
         assert (await somebody.get("/alerts/why?case=ffffffffffff")).status_code == 404
+
+
+async def test_what_is_told_of_without_a_case_leads_to_none(day: TestDatabase, engine: Engine) -> None:
+    changes = '{"id": "of-the-gateway", "number": 1000000, "case_id": "gateway.down", "subject": "gateway.down"}'
+    with psycopg.connect(libpq_url(day.superuser_url), autocommit=True) as raw:
+        copied = (
+            "INSERT INTO recon_store.signals OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(s, %s::jsonb)).*"
+            " FROM recon_store.signals AS s ORDER BY number LIMIT 1"
+        )
+        raw.execute(copied.encode(), (changes,))
+    async with reading(day, engine) as somebody:
+        why = await somebody.get("/alerts/why?case=gateway.down")
+    assert "Who was told of gateway.down, and why" in words_of(why)
+    assert ">The case<" not in why.text
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -52,8 +51,7 @@ def demo(
     def tell(summary: Summary, beside: TryNext | None) -> None:
         print_summary(summary, as_json=json)
         if beside is not None:
-            width = shutil.get_terminal_size().columns
-            write("\n" + "".join(f"{line}\n" for line in beside.lines(summary.score, spelling(), width)))
+            write("\n" + "".join(f"{spelling().of(line)}\n" for line in beside.lines(summary.score)))
 
     summary = run_demo(options, display, tell)
     if options.data_dir is not None and not json:

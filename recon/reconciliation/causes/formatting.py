@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.display.figures import shown
-from recon.exact import ONE, divide
+from recon.exact import ONE, divide, plain
 
 #: Decimal places of a computed price, and of a share in percent.
 _PRICE_DIGITS: Final = 8
@@ -15,7 +14,7 @@ _PERCENT_DIGITS: Final = 4
 
 def number_text(value: Decimal, digits: int = _PRICE_DIGITS) -> str:
     """Return a computed number without trailing zeros."""
-    return shown(divide(value, ONE, digits).normalize())
+    return plain(divide(value, ONE, digits).normalize())
 
 
 def percent_text(share: Decimal) -> str:

@@ -21,6 +21,7 @@ _SQL: Final = (
     "SELECT s.* FROM recon_exact.signals AS s\n"
     "WHERE s.gateway = :gateway AND s.case_id = :case_id{then}\nORDER BY s.number"
 )
+_IS_CASE: Final = "SELECT 1 AS one FROM recon_exact.breaks WHERE gateway = :gateway AND case_id = :case_id LIMIT 1"
 #: How each step is drawn.
 _SHAPES: Final = {
     "sent": "sent",
@@ -55,8 +56,10 @@ def _read(source: Source, asked: Asked) -> View:
     past = asked.as_of.is_past
     document = why_document(source, gateway, case_id, asked.as_of.horizon(asked.now), past=past)
     steps = document["steps"]
+    # A gateway that is down has its alerts too, and no case to open.
+    is_case = bool(Query(_IS_CASE, {"gateway": gateway, "case_id": case_id}).rows(source))
     return View(
-        title=f"Who was told of case {short_id(case_id)}, and why",
+        title=f"Who was told of {f'case {short_id(case_id)}' if is_case else case_id}, and why",
         sql=Query(
             _SQL.format(then=f" AND s.occurred_at <= {HORIZON}" if past else ""),
             {"gateway": gateway, "case_id": case_id, **asked.as_of.parameters},
@@ -65,7 +68,7 @@ def _read(source: Source, asked: Asked) -> View:
         values={
             "gateway": gateway,
             "case_id": case_id,
-            "case": case_address(case_id) if gateway else None,
+            "case": case_address(case_id) if is_case else None,
             "steps": [_step(gateway, step) for step in steps] if isinstance(steps, list) else [],
             "waiting": document["waiting"],
         },
