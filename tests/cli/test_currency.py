@@ -87,7 +87,7 @@ def test_a_gateway_that_cannot_be_reached_and_books_behind_are_not_current(
     lease.append(batch=1, now=now, events=[failed(now)])
     fold(url, GATEWAY)
     assert "it is failing: refused" in recon("breaks").err
-    lease.append(batch=2, now=now, events=[opened(now)])
+    lease.append(batch=2, now=datetime.now(UTC), events=[opened(now)])
     assert recon("breaks").status == 0, "an event that was just appended is folded in a moment"
     lease.close()
 

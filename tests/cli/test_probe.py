@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -70,7 +70,7 @@ def test_a_killed_service_is_critical_at_once(recon: Recon, service: RecordedSer
 
 def test_books_that_stand_still_are_critical(recon: Recon, service: RecordedService) -> None:
     service.accounts(A="covered")
-    service.append(TICK, folded=False)
+    service.append(TICK, at=datetime.now(UTC), folded=False)
     assert recon("probe").status == OK, "an event that was just appended is folded in a moment"
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from recon.db.engine import create_engine
 from recon.display.ids import short_id
 from tests.cli.conftest import Recon
 from tests.cli.test_record import ACCOUNT, CONFIG, GATEWAY, of
@@ -29,6 +31,14 @@ def config(tmp_path: Path, day: TestDatabase, monkeypatch: pytest.MonkeyPatch) -
 def balances(recon: Recon) -> dict[str, Any]:
     rows = recon("balances", "--gateway", GATEWAY, "--account", ACCOUNT, "--json").json()["balances"]
     return {row["asset"]: row for row in rows}
+
+
+def end_of(day: TestDatabase) -> datetime:
+    """Return the end of the log: however long the day took to be written, its last reports are just before it."""
+    with create_engine(day.analyst_url, "tests", pooled=False).connect() as connection:
+        at = connection.scalar(text("SELECT last_event_at FROM recon.gateways WHERE name = :name"), {"name": GATEWAY})
+    assert isinstance(at, datetime)
+    return at
 
 
 def file_of(path: Path, rows: dict[str, str]) -> str:
@@ -119,7 +129,7 @@ def test_bad_rows_and_unknown_assets_are_named_and_nothing_is_told(
 def test_a_break_of_a_source_says_who_says_so_and_a_corrected_file_clears_it(
     recon: Recon, config: Path, day: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at = datetime.now(UTC) - timedelta(seconds=45)
+    at = end_of(day) - timedelta(seconds=30)
     codes = [code for code, row in balances(recon).items() if row["verdict"] == "agreed"]
     assert tell(recon, file_of(tmp_path / "wrong.csv", dict.fromkeys(codes, "123456789")), at).status == 0
     fold(day.service_url, GATEWAY)

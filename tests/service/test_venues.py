@@ -65,6 +65,8 @@ async def test_each_answer_is_an_event_that_is_judged_and_a_venue_that_fails_sto
         async with serving(Settings.model_validate(document), database) as board:
             judged = "SELECT unit FROM recon.source_checks WHERE verdict IN ('agreed', 'break')"
             await until(lambda: ask(database, judged))
+            refused = "SELECT FROM recon.venue_answers WHERE account = 'KRAKEN/OTHER'"
+            await until(lambda: ask(database, refused))
             parts = {part.part: (part.state, part.detail) for part in board.parts()}
             assert parts[f"venue {ACCOUNT}"] == ("waiting", "kraken answered")
             state, detail = parts["venue KRAKEN/OTHER"]

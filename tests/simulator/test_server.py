@@ -178,7 +178,7 @@ async def test_the_key_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_disconnect_drops_the_socket_refuses_for_a_while_and_is_in_the_truth(tmp_path: Path) -> None:
-    fault = Fault(kind=FaultKind.DISCONNECT_WITH_FILLS, after=1.5, account="KRAKEN/JOHN", symbol="XBT/USD", lasting=1.0)
+    fault = Fault(kind=FaultKind.DISCONNECT_WITH_FILLS, after=1.5, account="KRAKEN/JOHN", symbol="XBT/USD", lasting=4.0)
     plan = plan_with(fault)
     path = tmp_path / "truth.json"
     async with serving(plan, truth=TruthFile(path, plan)) as url:
