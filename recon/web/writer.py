@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -60,7 +61,7 @@ class Writer:
         self, request: Request, viewer: Viewer, screen: Screen, truth: Truth, view: View, notes: Sequence[Note]
     ) -> str:
         """Return a screen with its frame."""
-        frame = self._frame(request, viewer, truth, screen.under or screen.name)
+        frame = self._frame(request, viewer, truth, screen.under or screen.name, _path_of(screen, request))
         past = truth.as_of.is_past
         html = self._templates.get_template(view.template or screen.template).render(
             **{**frame, "of_the_past": not screen.no_past},
@@ -117,9 +118,11 @@ class Writer:
         """Return a page that asks for itself again, as one of our own: a browser sends its cookie then."""
         return self._templates.get_template("again.html").render()
 
-    def _frame(self, request: Request, viewer: Viewer | None, truth: Truth | None, here: str) -> Mapping[str, object]:
+    def _frame(
+        self, request: Request, viewer: Viewer | None, truth: Truth | None, here: str, path: str = ""
+    ) -> Mapping[str, object]:
         session = None if viewer is None else viewer.session
-        query = request.url.query
+        query, path = request.url.query, path or request.url.path
         times = [] if truth is None else truth.as_of.pairs()
         kept = [(name, value) for name, value in request.query_params.items() if name not in {VALID, KNOWN}]
         return {
@@ -131,9 +134,10 @@ class Writer:
             "times": times,
             "asked_times": dict(times),
             "kept": kept,
-            "path": request.url.path,
+            "path": path,
+            "moved": path != request.url.path,
             "truth": truth,
-            "strip": None if truth is None else self.strip(truth, with_query(request.url.path, kept)),
+            "strip": None if truth is None else self.strip(truth, with_query(path, kept)),
             "menu": [
                 MenuItem(
                     each.menu,
@@ -146,8 +150,18 @@ class Writer:
                 if each.menu
             ],
             "keys": self.keys,
-            "address": f"{request.url.path}?{query}" if query else request.url.path,
+            "address": f"{path}?{query}" if query else path,
         }
+
+
+def _path_of(screen: Screen, request: Request) -> str:
+    """Return the path of a screen: a form that is refused is answered by a screen, at an address that is none."""
+    if request.method != "POST":
+        return request.url.path
+    path = screen.path
+    for name, value in request.path_params.items():
+        path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
+    return path
 
 
 def _file(address: object) -> str:

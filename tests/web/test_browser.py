@@ -333,6 +333,21 @@ def test_a_case_that_somebody_takes_up_changes_on_the_screens_of_others(
         assert reader.execute_script("return window.stays"), "the row was replaced, not the page"
 
 
+def test_a_screen_that_refuses_a_form_has_an_address_to_come_back_to(day: TestDatabase) -> None:
+    case = case_of(day, "BINANCE")
+    with page_in_a_thread(day, GATEWAYS) as address, browsing(address) as alice, browsing(address) as bob:
+        for browser, login in ((alice, PERSON), (bob, BOB)):
+            log_in(browser, address, login, PASSWORD)
+            browser.get(f"{address}/cases/{case}")
+        for browser, said in ((alice, "Assigned. Event"), (bob, "Nothing was written")):
+            browser.execute_script("document.querySelector('[data-form=assign] form').submit()")
+            wait_for(browser, lambda one=browser, told=said: told in text_of(one), said)
+        assert bob.current_url == f"{address}/cases/{case}"
+        bob.refresh()
+        wait_for(bob, lambda: "Nothing was written" not in text_of(bob), "the case as it is now")
+        assert PERSON in text_of(bob)
+
+
 def test_a_page_that_hears_nothing_says_that_it_is_stale(day: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LOOK_SECONDS", 3600.0)
     with page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address, browsing(address) as browser:

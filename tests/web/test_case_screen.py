@@ -256,6 +256,8 @@ async def test_what_changed_since_it_was_shown_is_not_decided_on_and_both_are_to
         answer = await somebody.http.post(f"/cases/{case}/assign", data={**before, "to": PERSON})
         told = words_of(answer)
     assert answer.status_code == 409
+    assert f'data-address="/cases/{case}"' in answer.text, "the form's address is no screen to come back to"
+    assert f'<form class="pad" method="get" action="/cases/{case}">' in answer.text
     assert "the case changed since it was shown" in told
     assert "missed_fill, open" in told
     assert "assigned, dave" in told

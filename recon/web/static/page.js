@@ -8,6 +8,8 @@
   const root = document.documentElement;
   const body = document.body;
   root.classList.add("script");
+  // What answers a refused form is a screen: reloading, sharing and looking again are of its own address.
+  if (body.dataset.address) history.replaceState(null, "", body.dataset.address);
 
   // 1 time: the server's, as of its last word ------------------------------------------------------------------------
   let ahead = 0;
