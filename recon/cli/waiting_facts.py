@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from recon.cli.output import note
 from recon.cli.queries import gateway_names
-from recon.db.source import Source
+from recon.db.source import Source, query_rows
 from recon.errors import ConfigError
+from recon.ledger.facts.external_fact import ExternalFact
+from recon.ledger.facts.waiting import content_digest
 from recon.reads.waiting_facts import MAX_DECIDED, WaitingGroup, approval_command
 from recon.reads.waiting_facts import waiting_groups as groups_of
 
-__all__ = ["MAX_DECIDED", "WaitingGroup", "approval_command", "chosen_group", "note_waiting", "waiting_groups"]
+__all__ = [
+    "MAX_DECIDED",
+    "WaitingGroup",
+    "approval_command",
+    "chosen_group",
+    "note_waiting",
+    "note_waits_already",
+    "waiting_groups",
+]
+
+_SAME: Final = """
+SELECT seq FROM recon_exact.waiting_facts
+ WHERE gateway = :gateway AND account = :account AND external_id = :id AND digest = :digest ORDER BY seq LIMIT 1"""
 
 
 def waiting_groups(connection: Source, gateway: str | None) -> list[WaitingGroup]:
@@ -34,7 +50,22 @@ def note_waiting(connection: Source, gateway: str, first_seq: int, last_seq: int
     for group in waiting_groups(connection, gateway):
         ours = sum(first_seq <= seq <= last_seq for seq, _ in group.facts)
         if ours:
-            note(f"{ours} of the facts told wait and change nothing yet: {group.shown['reason']}")
+            told = "it waits" if first_seq == last_seq else f"{ours} of the facts told wait"
+            verb = "changes" if first_seq == last_seq else "change"
+            note(f"{told} for a second person and {verb} nothing yet: {group.shown['reason']}")
             note(f"a second person runs: {approval_command(group.digest)}")
         found += ours
     return found
+
+
+def note_waits_already(connection: Source, gateway: str, fact: ExternalFact) -> int | None:
+    """Say that a fact told again waits already; return the log position at which it was told, None if none waits."""
+    known = {"gateway": gateway, "account": fact.account, "id": fact.external_id, "digest": content_digest(fact)}
+    for row in query_rows(connection, _SAME, known):
+        seq = int(str(row["seq"]))
+        note(f"recorded before, as event {seq}: it waits for a second person already, and nothing changed")
+        for group in waiting_groups(connection, gateway):
+            if any(seq == waiting for waiting, _ in group.facts):
+                note(f"a second person runs: {approval_command(group.digest)}")
+        return seq
+    return None

@@ -59,7 +59,7 @@ ADVICE: Final = {
     "late_fact": _NOTHING,
     "fact_told_before": _NOTHING,
     "fact_before_opening": "nothing to do: the movement is part of the opening",
-    "fact_conflict": "compare both with the statement: one id tells two amounts",
+    "fact_conflict": "compare both with the statement: under one id, amount, time or another part differs",
     "fact_without_account": "record it again with an account that the gateway names",
     "fact_without_instrument": "record it again with a symbol that the gateway lists",
     "fact_waits": "a second person decides: see recon facts show",

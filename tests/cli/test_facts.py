@@ -19,9 +19,11 @@ from recon.log.append import append
 from recon.venues.answers import Asked, trade_event
 from recon.venues.client import ToldTrade
 from tests.cli.conftest import Recon
-from tests.cli.test_record import ACCOUNT, CONFIG, GATEWAY, LEDGER, facts, held, ledger, of
+from tests.cli.test_record import ACCOUNT, CONFIG, GATEWAY, LEDGER, conflicts, facts, held, ledger, of, served
 from tests.conftest import TestDatabase
 from tests.support.database_days import fold
+
+__all__ = ["served"]  # a fixture
 
 pytestmark = pytest.mark.postgres
 
@@ -91,6 +93,22 @@ def test_a_material_fact_waits_is_shown_and_takes_effect_by_a_second_person(
     (known,) = facts(day)
     assert (known["login"][:5], known["approved_by"][:3]) == ("alice", "bob")
     assert recon("facts", "approve", row["digest"][:10]).status == 2, "once is once"
+
+
+def test_a_waiting_fact_told_again_is_no_second_approval(
+    recon: Recon, become: Become, day: TestDatabase, served: None
+) -> None:
+    become("alice")
+    again = of("record", "withdrawal", "--asset", "USDT", "--amount", "630000", "--id", "W-1")
+    first = recon(*again, "--json")
+    (row,) = first.json()
+    assert (row["effect"], first.err.count("waits for a second person")) == ("waits", 1)
+    second = recon(*again, "--json")
+    assert second.json() == [row], second.err
+    (group,) = waiting(recon)
+    assert f"recorded before, as event {row['seq']}: it waits for a second person already" in second.err
+    assert f"recon facts approve {group['digest'][:10]}" in second.err
+    assert conflicts(recon) == []
 
 
 def test_a_file_waits_is_approved_or_rejected_and_told_again_as_a_whole(

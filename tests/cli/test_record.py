@@ -145,6 +145,33 @@ def test_telling_the_same_again_changes_nothing(recon: Recon, config: Path, day:
     assert len(facts(day)) == 1
 
 
+def conflicts(recon: Recon) -> list[str]:
+    return [row["about"] for row in recon("findings", "--filter", "kind=fact_conflict", "--json").json()]
+
+
+def test_telling_an_id_again_without_a_time_changes_nothing_and_finds_nothing(
+    recon: Recon, config: Path, day: TestDatabase, served: None
+) -> None:
+    told = of("record", "deposit", "--asset", "USDT", "--amount", "5", "--id", "S-1")
+    assert recon(*told).status == 0
+    before, known = held(recon, "USDT"), facts(day)
+    again = recon(*told)
+    assert (again.status, "nothing changed" in again.err) == (0, True)
+    assert (held(recon, "USDT"), facts(day), conflicts(recon)) == (before, known, [])
+    other = recon(*of("record", "deposit", "--asset", "USDT", "--amount", "6", "--id", "S-1"))
+    assert "known with another content" in other.err
+    assert (held(recon, "USDT"), conflicts(recon)) == (before, ["S-1"])
+    assert recon(*told, "--at", "1s").status == 0
+    assert conflicts(recon) == ["S-1", "S-1"], "a time that was given is a part of the content"
+
+
+def test_an_id_told_twice_before_the_log_is_folded_is_one_fact(recon: Recon, config: Path, day: TestDatabase) -> None:
+    told = of("record", "deposit", "--asset", "USDT", "--amount", "5", "--id", "S-1")
+    assert [recon(*told, "--no-wait").status for _ in range(2)] == [0, 0]
+    fold(day.service_url, GATEWAY)
+    assert (len(facts(day)), conflicts(recon)) == (1, [])
+
+
 def test_a_login_of_ones_own_is_who_told_it(
     recon: Recon, config: Path, day: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

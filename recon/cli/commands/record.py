@@ -19,7 +19,8 @@ from recon.cli.options import Config, Json, NewAssets, settings_of
 from recon.cli.output import Column, Row, note, print_json
 from recon.cli.recording import Name, Wait, note_shared_login, wait_until_folded
 from recon.cli.table import print_table
-from recon.cli.waiting_facts import note_waiting
+from recon.cli.told_before import time_of_same
+from recon.cli.waiting_facts import note_waiting, note_waits_already
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.config.values import parse_decimal
@@ -115,11 +116,12 @@ def record(
         "unit": asset or symbol or "",
         "amount": plain(_signed(kind.value, amount)),
         "occurred_at": _time(at, utc_now()).isoformat(),
-        "source": "recorded by hand",
+        "source": "hand",
     }
     keys |= {key: value for key, value in {"text": text, "counter_account": to}.items() if value is not None}
     keys["external_id"] = external_id or _digest(keys)
-    rows = _record(settings_of(config), keys, gateway, name, wait=wait, new_assets=new_asset or [])
+    again = external_id is not None and at is None
+    rows = _record(settings_of(config), keys, gateway, name, wait=wait, new_assets=new_asset or [], again=again)
     if json:
         print_json(rows)
     else:
@@ -134,8 +136,12 @@ def _record(
     *,
     wait: bool,
     new_assets: list[str],
+    again: bool,
 ) -> list[Row]:
-    """Append one fact and return how it was booked, as far as it is folded."""
+    """Append one fact and return how it was booked, as far as it is folded.
+
+    With `again` its time is only the time of the telling: told before under its id, it keeps the time it has.
+    """
     payload = msgspec.json.encode(keys)
     try:
         fact = parse_fact(payload)
@@ -146,6 +152,9 @@ def _record(
         where = one_gateway(connection, gateway, accounts)
         check_accounts(connection, where, accounts)
         check_assets(connection, where, assets_of(fact), new_assets)
+        if again and (before := time_of_same(connection, where, fact)) is not None:
+            keys["occurred_at"] = before.isoformat()
+            fact, payload = msgspec.structs.replace(fact, occurred_at=before), msgspec.json.encode(keys)
         recorded = append_facts(connection, where, [(fact.account, payload)], name)
         note_shared_login(connection, recorded)
         seq = recorded[0].last_seq
@@ -165,13 +174,17 @@ def _booked(connection: Connection, gateway: str, fact: ExternalFact, seq: int) 
     )
     findings = query_rows(
         connection,
-        "SELECT message FROM recon.findings WHERE gateway = :gateway AND seq = :seq ORDER BY number",
+        "SELECT message FROM recon.findings WHERE gateway = :gateway AND seq = :seq AND kind <> 'fact_waits'"
+        " ORDER BY number",
         {"gateway": gateway, "seq": seq},
     )
     for finding in findings:
         note(str(finding["message"]))
-    if not rows and note_waiting(connection, gateway, seq, seq):
-        return [{"gateway": gateway, "seq": seq, **_shown(fact), "effect": "waits"}]
+    waits = seq if note_waiting(connection, gateway, seq, seq) else None
+    if not rows and waits is None:
+        waits = note_waits_already(connection, gateway, fact)
+    if waits is not None:
+        return [{"gateway": gateway, "seq": waits, **_shown(fact), "effect": "waits"}]
     if rows and rows[0]["seq"] != seq:
         note(f"recorded before, as event {rows[0]['seq']}; nothing changed")
     return rows

@@ -148,7 +148,10 @@ def tried_summary(case: Case, width: int) -> Iterator[str]:
     fitting = [safe(cause) for cause, fits in tried.items() if fits]
     fit = "fits" if len(fitting) == 1 else "fit"
     named = f": {', '.join(fitting)}" if fitting else ""
-    left, right = f"tried  {count(len(fitting))} of {count(len(tried))} causes {fit}{named}", "--verbose shows all"
+    found = f"{count(len(fitting))} of {count(len(tried))} causes {fit}"
+    if len(tried) == 1:
+        found = "1 cause, and it fits" if fitting else "1 cause, and it does not fit"
+    left, right = f"tried  {found}{named}", "--verbose shows all"
     if len(left) + len(right) + 4 <= width:
         yield f"{left}    {right}"
     else:
