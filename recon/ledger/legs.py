@@ -72,6 +72,8 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
     booked_fee: Decimal = ZERO
     #: True if it takes back what a statement told, because reports have it now.
     takes_back: bool = False
+    #: True if its entry is no fill's: it explains what reports show (semantics 7.1).
+    explains: bool = False
 
 
 class FillPart(NamedTuple):

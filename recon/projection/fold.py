@@ -44,7 +44,7 @@ from recon.reconciliation.sources.answers import facts_of_answer
 from recon.times import LogTime, microseconds
 
 #: The version of the fold: a change of its results or of what it stores is a new version (architecture 3, editions).
-VERSION: Final = 16
+VERSION: Final = 17
 
 _SESSION_KINDS: Final = frozenset(
     {events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK, events.CLOCK_JUMPED}

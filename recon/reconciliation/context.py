@@ -31,8 +31,8 @@ def show_cut(unit: Unit, comparison: ComparisonState, trellis: AccountTrellis) -
     figures, balance = trellis.figures(unit.key), unit.balance
     if figures is not None:
         comparison.cut_seq = figures.seq
-        comparison.cut_explained = balance.explained + figures.booked_fees_after
-        comparison.cut_total = comparison.cut_explained + balance.fills - figures.amount_after
+        comparison.cut_explained = figures.explained_in(balance.explained)
+        comparison.cut_total = comparison.cut_explained + figures.fills_in(balance.fills)
     comparison.waiting = not comparison.set_aside and trellis.is_waiting(unit.key)
 
 

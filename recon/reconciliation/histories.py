@@ -101,9 +101,8 @@ def _judged(
         expected, explained = None, ZERO
     else:
         seq, us, value = cut.seq, cut.at_us, cut.value
-        explained = balance.explained + cut.booked_fees_after
-        fills = balance.fills - cut.amount_after + cut.booked_fees_after
-        expected = None if balance.opening is None else balance.opening + fills
+        explained = cut.explained_in(balance.explained)
+        expected = None if balance.opening is None else balance.opening + cut.fills_in(balance.fills)
     return JudgedObservation(
         account=unit.account,
         kind=unit.kind,

@@ -8,11 +8,13 @@ from itertools import pairwise
 
 import pytest
 
+from recon.ledger.rules import AccountRules, FeeRule, Rules
 from recon.reconciliation import histories
 from recon.reconciliation.model.history import JudgedObservation
 from recon.simulator.scenarios import demo_plan
 from recon.testing import GatewayDriver, OrderScript, balance_row, play
 from recon.times import microseconds
+from tests.support.facts_driver import record_fact
 
 D = Decimal
 
@@ -57,6 +59,24 @@ def test_the_last_report_of_a_unit_that_falls_silent_is_kept() -> None:
     assert (before.reported, last.reported, last.expected, last.verdict) == (D(10), D(11), D(11), "agreed")
     assert (last.us, last.last_of_minute) == (microseconds(silent_from), True)
     assert last.judged_us // histories.MINUTE_US == last.us // histories.MINUTE_US
+
+
+def test_what_is_booked_after_the_report_is_not_in_its_row() -> None:
+    """The last row of a minute says what was known then: here a fill, its fee and a deposit that no report has."""
+    driver = GatewayDriver(Rules(defaults=AccountRules(fees=[FeeRule(maker=D("0.001"), taker=D("0.001"))])))
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"))
+    driver.poll("USDT", "100000", 65)
+    driver.balance("USDT", "100000", after=10)
+    reported = microseconds(driver.now)
+    driver.report(OrderScript("o1", [("1", "100")], placed_at=driver.now + timedelta(seconds=6)).report(1), after=10)
+    record_fact(driver, "deposit", "USDT", "1000", "L-1")
+    driver.wait(70)
+    assert driver.value("USDT") == D("100899.9")
+    (last,) = [row for row in _rows(driver, "USDT") if row.last_of_minute and row.us == reported]
+    assert (last.reported, last.expected, last.explained) == (D(100000), D(100000), D(0))
+    driver.poll("USDT", "100899.9", 80)
+    after = _rows(driver, "USDT")[-1]
+    assert (after.reported, after.expected, after.explained) == (D("100899.9"), D(99900), D("999.9"))
 
 
 def test_a_unit_that_moves_all_the_time_costs_two_rows_a_minute() -> None:

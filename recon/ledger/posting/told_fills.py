@@ -101,5 +101,5 @@ def _take(ledger: Ledger, account: Account, order: Order, claimed: Claimed | Non
 
 
 def _reverse(ledger: Ledger, state: UnitState, origin: LegOrigin, amount: Decimal, ref: FillRef, at: LogTime) -> None:
-    leg = msgspec.structs.replace(leg_of(origin, amount), takes_back=True)
+    leg = msgspec.structs.replace(leg_of(origin, amount), takes_back=True, explains=True)
     post_legs(ledger, state, [leg], fill_posting(amount, ref, cause=MISSED_FILL), at)

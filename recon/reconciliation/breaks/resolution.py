@@ -98,7 +98,7 @@ def _await_beyond(context: ComparisonContext, break_: Break, beyond: Decimal) ->
     if beyond and known is not None:
         note_ended(context.comparison, break_, break_.amount - beyond)
         us = context.at.us
-        context.ledger.effects.legs.append((context.state, Leg(beyond, Stamp(us), us)))
+        context.ledger.effects.legs.append((context.state, Leg(beyond, Stamp(us), us, explains=True)))
 
 
 def _add_rounding(context: ComparisonContext, amount: Decimal) -> None:

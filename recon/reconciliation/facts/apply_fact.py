@@ -175,7 +175,8 @@ def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFac
     at, us = context.at, fact.occurred_us
     posting = told_posting(movement.amount, movement.cause, fact, fill=fill)
     context.ledger.record_entry(post(context.state, posting, at), context.state)
-    leg = Leg(movement.amount, told_stamp(context, us), at.us, None if fill is None else fill.order)
+    order = None if fill is None else fill.order
+    leg = Leg(movement.amount, told_stamp(context, us), at.us, order, explains=True)
     context.ledger.effects.legs.append((context.state, leg))
     if us < at.us - context.window:
         message = (

@@ -160,7 +160,7 @@ def _note_reversal(context: ComparisonContext, entry: Entry) -> None:
         _note_cost(context, entry.amount)
         return
     us = context.at.us
-    context.ledger.effects.legs.append((context.state, Leg(-entry.amount, Stamp(us), us)))
+    context.ledger.effects.legs.append((context.state, Leg(-entry.amount, Stamp(us), us, explains=True)))
 
 
 def covers(whole: Decimal, part: Decimal, bound: Decimal) -> bool:

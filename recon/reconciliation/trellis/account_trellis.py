@@ -20,9 +20,10 @@ from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.account_state import decode_account, encode_account, encode_unsaved
 from recon.reconciliation.trellis.account_step import play_step
 from recon.reconciliation.trellis.amounts import to_decimal, to_int
-from recon.reconciliation.trellis.column import AMOUNT, BOOKED, SLACK, TURNOVER, Report
+from recon.reconciliation.trellis.column import SLACK, TURNOVER, Report
 from recon.reconciliation.trellis.entries import TOLD_SHADOW, Entry
 from recon.reconciliation.trellis.explanation import explain
+from recon.reconciliation.trellis.figures import figures_of
 from recon.reconciliation.trellis.journal import (
     CashCall,
     Journal,
@@ -39,7 +40,6 @@ from recon.reconciliation.trellis.journal import (
 from recon.reconciliation.trellis.judgement import pending_steps, tell_step
 from recon.reconciliation.trellis.late_entries import place_entry
 from recon.reconciliation.trellis.parts import AccountParts
-from recon.reconciliation.trellis.path import best_state
 from recon.reconciliation.trellis.process import begin_at, cut_of_newest, judged_at
 from recon.reconciliation.trellis.shadows import find_assumed
 from recon.reconciliation.trellis.slices import queue_report
@@ -140,6 +140,8 @@ class AccountTrellis:
             self._catch_up(now_us)
         unit = parts.unit(key)
         entry, fee_key = self._entry(leg), leg.fee_key
+        if leg.explains:
+            entry.explained = unit.entries.take_back(entry.amount) if leg.takes_back else entry.amount
         if fee_key is not None and not entry.amount and fee_key.role not in {BASE, QUOTE}:
             self._add_shadow(unit, entry, now_us)
         else:
@@ -297,21 +299,7 @@ class AccountTrellis:
         None before one was taken.
         """
         unit = self._parts.units.get(key)
-        if unit is None or not unit.columns:
-            return None
-        column, entries, cut = unit.columns[-1], unit.entries, cut_of_newest(unit)
-        if cut is not None:
-            newest = unit.queue[-1]
-            seq, at, value = newest.seq, newest.at, newest.values[0]
-            sums = entries.sums[cut]
-        else:
-            state = best_state(unit, column.at)
-            sums = unit.totals(column, state)
-            seq, at, value = column.seq, column.at, column.value_of(state)
-        last = entries.sums[-1]
-        after, booked_after = last[AMOUNT] - sums[AMOUNT], last[BOOKED] - sums[BOOKED]
-        passed_over = cut is None and judged_at(unit) is not None
-        return Figures(seq, at, to_decimal(value), to_decimal(after), to_decimal(booked_after), passed_over)
+        return None if unit is None else figures_of(unit)
 
     def most_fees(self, key: UnitKey) -> Decimal:
         """Return what fees and rounding of the kept entries of a unit may come to at most."""

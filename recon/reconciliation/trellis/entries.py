@@ -43,7 +43,8 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     """What a fill moved in one unit; amounts are in units of 1e-40, times in microseconds.
 
     `resolution_us` is the stamp's, 0 where the venue told no time. A fee is a share of `turnover`. The amount is known
-    within `slack`, and the venue rounds it if it is `rounded`. `unmodelled`: it may have moved so much at most.
+    within `slack`, and the venue rounds it if it is `rounded`. `unmodelled`: it may have moved so much at most. So much
+    of the amount is `explained`: of no fill, but told or decided.
     """
 
     stamp_us: int
@@ -59,6 +60,7 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     shadow: int = 0
     unmodelled: int = 0
     booked_fee: int = 0
+    explained: int = 0
 
 
 def place_of(entry: Entry) -> tuple[int, int]:
@@ -69,7 +71,7 @@ def place_of(entry: Entry) -> tuple[int, int]:
 class Entries:
     """The kept entries of a unit and their running totals."""
 
-    __slots__ = ("items", "limit", "net", "others", "quantum", "rates", "stamp", "sums", "window")
+    __slots__ = ("explaining", "items", "limit", "net", "others", "quantum", "rates", "stamp", "sums", "window")
 
     def __init__(self, rates: RateView, window: int) -> None:
         """Take the account's rates, and the window in microseconds."""
@@ -78,6 +80,8 @@ class Entries:
         #: What rounding may come to: the unit's quantum, twice that where the venue cuts.
         self.quantum = 0
         self.items: list[Entry] = []
+        #: How many of them are explained, hardly ever any: no sum over them is kept.
+        self.explaining = 0
         self.stamp = [LONG_AGO]
         self.sums: list[Totals] = [NOTHING]
         #: Amounts less the expected fees: what a report that holds the entries shows.
@@ -90,6 +94,8 @@ class Entries:
     def insert(self, entry: Entry) -> int:
         """Take an entry; return its index."""
         items = self.items
+        if entry.explained:
+            self.explaining += 1
         if entry.stamp_us > self.stamp[-1] or not items or place_of(items[-1]) < place_of(entry):
             items.append(entry)
             self._append(entry)
@@ -124,6 +130,8 @@ class Entries:
 
     def forget(self, count: int) -> None:
         """Forget the first entries; the totals stay."""
+        if self.explaining:
+            self.explaining -= sum(1 for entry in self.items[:count] if entry.explained)
         for each in (self.items, self.stamp, self.sums, self.net, self.limit, self.others):
             del each[:count]
         self.stamp[0], self.others[0] = LONG_AGO, NO_OTHERS
@@ -140,6 +148,7 @@ class Entries:
     def replace(self, entries: Iterable[Entry]) -> None:
         """Replace the kept entries."""
         self.items = sorted(entries, key=place_of)
+        self.explaining = sum(1 for entry in self.items if entry.explained)
         self.rebuild()
 
     def totals_without(self, count: int, out: Iterable[int]) -> Totals:
@@ -164,6 +173,29 @@ class Entries:
         for index in later:
             found = _plus(found, _minus(self.sums[index + 1], self.sums[index]))
         return found
+
+    def explained_after(self, first_out: int, later_in: int) -> int:
+        """Return how much is explained of the entries that a state has not in its report."""
+        if not self.explaining:
+            return 0
+        after = enumerate(self.items[first_out:])
+        return sum(entry.explained for bit, entry in after if entry.explained and not later_in >> bit & 1)
+
+    def take_back(self, amount: int) -> int:
+        """Count what was told as explained no more where an amount takes it back; return how much of that is left.
+
+        Reports have it as a fill now, so the two are no more than when it happened. Of told trades the one of just as
+        much is taken back, else the latest.
+        """
+        if not self.explaining:
+            return amount
+        told = [each for each in self.items if each.explained * amount < 0 and each.order is not None]
+        for entry in sorted(told, key=lambda each: (each.explained + amount == 0, place_of(each)), reverse=True):
+            part = min(entry.explained, -amount, key=abs)
+            entry.explained -= part
+            amount += part
+        self.explaining = sum(1 for entry in self.items if entry.explained)
+        return amount
 
     def beside(self, index: int) -> int:
         """Return the difference that the rate makes which like keys of the account have changed to; 0 without one."""

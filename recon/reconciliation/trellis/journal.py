@@ -34,12 +34,13 @@ _Leg = tuple[
 _Report = tuple[int, int, tuple[Decimal, ...], Decimal | None, Decimal, Decimal | None]
 
 
-class LegCall(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
-    """A leg of a unit, booked at a log time."""
+class LegCall(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True, tag=0):
+    """A leg of a unit, booked at a log time; hardly ever one that explains."""
 
     key: UnitKey
     leg: _Leg
     now_us: int
+    explains: bool = False
 
 
 class ReportCall(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
@@ -116,6 +117,7 @@ def leg_call(key: UnitKey, leg: Leg, now_us: int) -> LegCall:
             leg.takes_back,
         ),
         now_us,
+        leg.explains,
     )
 
 
@@ -123,7 +125,8 @@ def leg_of_call(call: LegCall) -> Leg:
     """Return the leg of a call."""
     amount, us, resolution, lateness, order, turnover, key, error, rounded, unmodelled, booked_fee, back = call.leg
     stamp = Stamp(us, resolution)
-    return Leg(amount, stamp, us + lateness, order, turnover, key, error, rounded, unmodelled, booked_fee, back)
+    arrived_us, explains = us + lateness, call.explains
+    return Leg(amount, stamp, arrived_us, order, turnover, key, error, rounded, unmodelled, booked_fee, back, explains)
 
 
 def report_call(key: UnitKey, report: Report) -> ReportCall:

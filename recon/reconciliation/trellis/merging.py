@@ -1,7 +1,8 @@
 """Entries of a unit that no report speaks of for long: the oldest become one, so that memory stays bounded. Pure.
 
 1. Only entries merge that every later report holds, and that no report compared so far may hold.
-2. The merged entry bears their sums: what they moved less the fees expected of them, and all that bounds it.
+2. The merged entry bears their sums: what they moved less the fees expected of them, and all that bounds it. Fees are
+   no fills, so they are explained.
 """
 
 from __future__ import annotations
@@ -58,4 +59,5 @@ def _merged(unit: UnitTrellis, first: int, last: int) -> Entry:
         slack=total(SLACK),
         unmodelled=total(UNMODELLED) + entries.rates.table.most * total(UNKNOWN) // RATES,
         booked_fee=total(BOOKED) - fee,
+        explained=sum(entry.explained for entry in entries.items[first:last]) - fee,
     )

@@ -90,8 +90,10 @@ def _take_out(
         turnover=turnover,
         unmodelled=0,
         booked_fee=fee,
+        explained=entry.explained * amount // entry.amount if entry.explained else 0,
     )
     entry.amount -= amount
+    entry.explained -= early.explained
     entry.turnover -= turnover
     entry.booked_fee -= fee
     return early

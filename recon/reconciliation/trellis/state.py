@@ -137,6 +137,7 @@ def _store_entry(entry: Entry, origin: int, grain: int, lists: _Lists) -> Stored
         None if entry.resolution_us == grain else entry.resolution_us,
         entry.shadow,
         pack(entry.unmodelled),
+        pack(entry.explained),
     )
 
 
@@ -278,6 +279,7 @@ def _restore_entry(each: StoredEntry, stored: StoredUnit) -> Entry:
         each.shadow,
         unpack(each.unmodelled),
         unpack(each.booked_fee),
+        unpack(each.explained),
     )
 
 

@@ -133,5 +133,15 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
     #: Sum of the entries that are not in the report, and of the fees booked with them.
     amount_after: Decimal
     booked_fees_after: Decimal
+    #: How much of that sum is explained: of no fill.
+    explained_after: Decimal
     #: True if the best path passes the report over: it is judged anew.
     passed_over: bool = False
+
+    def fills_in(self, fills: Decimal) -> Decimal:
+        """Return what the fills came to that the report has seen, of what all came to."""
+        return fills - (self.amount_after - self.explained_after)
+
+    def explained_in(self, explained: Decimal) -> Decimal:
+        """Return what the other entries came to that the report has seen, of what all came to; fees are among them."""
+        return explained - (self.explained_after - self.booked_fees_after)

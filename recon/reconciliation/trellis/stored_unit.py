@@ -10,7 +10,7 @@ from recon.ledger.fees.fee_key import FeeKey
 from recon.reconciliation.model.step import StepKind
 
 #: Of the stored form; another one is not read.
-VERSION: Final = 3
+VERSION: Final = 4
 #: An amount in units of 1e-18; where it is finer or does not fit 64 bits, in units of 1e-40 as bytes, highest first.
 Amount = int | bytes
 _STORED_UNIT: Final = 10**22
@@ -54,6 +54,7 @@ class StoredEntry(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_d
     resolution: int | None = None
     shadow: int = 0
     unmodelled: Amount = 0
+    explained: Amount = 0
 
 
 #: State: first out, later in, kind, reading, cost, index of the state before, edge, left, level.

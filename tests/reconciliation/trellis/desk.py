@@ -50,7 +50,7 @@ class Desk:
         order: str | None = None,
         role: str | None = None,
         order_class: OrderClass = "post_only",
-        **more: Decimal,
+        **more: Decimal | bool,
     ) -> None:
         """Book a leg stamped at a second; with a role, a fee is a share of its amount."""
         self.seq += 1

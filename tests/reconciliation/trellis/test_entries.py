@@ -28,6 +28,7 @@ _ENTRY = st.tuples(
     st.booleans(),
     st.sampled_from([0, 0, ONE]),
     st.sampled_from([0, 1, 1_000]),
+    st.sampled_from([0, 0, 3]),
 )
 
 
@@ -50,12 +51,13 @@ def _lists(entries: Entries) -> list[object]:
 
 @given(st.lists(_ENTRY, max_size=25), st.booleans(), st.integers(0, 4))
 def test_entries_that_come_late_leave_the_totals_of_those_that_came_in_order(
-    given_entries: list[tuple[int, int, FeeKey | None, bool, int, int]], told: bool, forgotten: int
+    given_entries: list[tuple[int, int, FeeKey | None, bool, int, int, int]], told: bool, forgotten: int
 ) -> None:
     each_alone, at_once = _entries(told=told), _entries(told=told)
     made = []
-    for number, (stamp, amount, key, rounded, extra, resolution) in enumerate(given_entries):
+    for number, (stamp, amount, key, rounded, extra, resolution, explained) in enumerate(given_entries):
         entry = Entry(stamp, stamp + 5, resolution, number, None, amount * ONE, rounded=rounded)
+        entry.explained = explained
         entry.turnover, entry.key, entry.unmodelled, entry.booked_fee = amount * ONE, key, extra, extra // 7
         made.append(entry)
         index = each_alone.insert(entry)
@@ -74,6 +76,34 @@ def test_entries_that_come_late_leave_the_totals_of_those_that_came_in_order(
         entries.forget(count)
     each_alone.rebuild()
     assert _lists(each_alone) == _lists(at_once)
+    assert each_alone.explaining == sum(1 for entry in each_alone.items if entry.explained)
+
+
+@given(st.lists(st.sampled_from([0, 0, 1, 2]), max_size=8), st.integers(0, 8), st.integers(0, 255))
+def test_what_is_explained_outside_a_set_is_that_of_the_entries_that_are_not_in_it(
+    explained: list[int], first_out: int, later_in: int
+) -> None:
+    entries = _entries(told=False)
+    for number, amount in enumerate(explained):
+        entries.insert(Entry(number, number, 1, number, None, 5, explained=amount << number))
+    inside = [first_out > number or bool(later_in >> (number - first_out) & 1) for number in range(len(explained))]
+    expected = sum(amount << number for number, amount in enumerate(explained) if not inside[number])
+    assert entries.explained_after(first_out, later_in) == expected
+
+
+@given(st.lists(st.tuples(st.sampled_from([-2, 0, 1, 3]), st.booleans()), max_size=6), st.integers(-6, 6))
+def test_what_is_taken_back_is_explained_no_more_and_the_rest_is(told: list[tuple[int, bool]], amount: int) -> None:
+    entries = _entries(told=False)
+    for number, (explained, of_trade) in enumerate(told):
+        entries.insert(Entry(number, number, 1, number, "t:1" if of_trade else None, explained, explained=explained))
+    left = entries.take_back(amount)
+    assert sum(entry.explained for entry in entries.items) + left == sum(each for each, _ in told) + amount
+    assert entries.explaining == sum(1 for entry in entries.items if entry.explained)
+    undone = [each for each, of_trade in told if of_trade and each * amount < 0]
+    assert abs(left) == max(abs(amount) - abs(sum(undone)), 0)
+    if -amount in undone:
+        changed = [number for number, entry in enumerate(entries.items) if entry.explained != told[number][0]]
+        assert changed == [max(number for number, each in enumerate(told) if each == (-amount, True))]
 
 
 def test_fees_assumed_in_an_asset_end_at_once_when_fills_move_it() -> None:
