@@ -19,19 +19,23 @@ _GATEWAYS: Final = """
     SELECT g.*, (SELECT max(a.last_alive_at) FROM recon.accounts AS a WHERE a.gateway = g.name) AS seen_at
     FROM recon.gateways AS g WHERE CAST(:gateway AS text) IS NULL OR g.name = :gateway ORDER BY g.name
 """
-#: A session that ended is a gap of each account; until the gateway's last sign of life they were what they were.
+#: A session that ended is a gap of each account; until the event that ended it they were what they were. By position,
+#: for each account has a last sign of life of its own.
 _ACCOUNTS: Final = """
     SELECT count(*) AS accounts, count(*) FILTER (WHERE a.state = 'covered') AS covered,
-           count(*) FILTER (WHERE EXISTS (
+           count(*) FILTER (WHERE CASE WHEN g.ended_seq IS NULL THEN a.state = 'covered' ELSE EXISTS (
                SELECT FROM recon.coverage AS c
                WHERE c.gateway = a.gateway AND c.account = a.account AND c.state = 'covered'
-                 AND c.from_time <= a.seen_at AND (c.until_time IS NULL OR c.until_time >= a.seen_at)
-           )) AS covered_then,
+                 AND c.from_seq < g.ended_seq AND (c.until_seq IS NULL OR c.until_seq >= g.ended_seq)
+           ) END) AS covered_then,
            coalesce(sum(a.open_orders_unaccounted), 0) AS orders
-    FROM (
-        SELECT t.*, max(t.last_alive_at) OVER (PARTITION BY t.gateway) AS seen_at FROM recon.accounts AS t
-        WHERE CAST(:gateway AS text) IS NULL OR t.gateway = :gateway
-    ) AS a
+    FROM recon.accounts AS a JOIN (
+        SELECT t.name, CASE WHEN t.state IN ('disconnected', 'failing') THEN (
+            SELECT max(s.seq) FROM recon.sessions AS s WHERE s.gateway = t.name AND s.event = 'closed'
+        ) END AS ended_seq
+        FROM recon.gateways AS t
+    ) AS g ON g.name = a.gateway
+    WHERE CAST(:gateway AS text) IS NULL OR a.gateway = :gateway
 """
 _UNITS: Final = """
     SELECT u.verdict, count(*) AS units FROM (
@@ -67,7 +71,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     gateways: Sequence[Row]
     accounts: int
     covered: int
-    #: How many were covered when their gateway gave its last sign of life.
+    #: How many were covered when they were last seen: now, or before the last session ended.
     covered_then: int
     unaccounted_orders: int
     units: Mapping[str, int]
