@@ -155,14 +155,18 @@ def _steps(cases: Sequence[Row]) -> list[NextStep]:
     steps: list[NextStep] = []
     waiting = next((row for row in cases if row["need"] == "to approve"), None)
     if waiting is not None and isinstance(digests := waiting["digests"], list) and digests:
-        digest = str(digests[0])[:DIGEST]
-        steps.append(NextStep(f"recon break approve {digest}", f"the proposal that waits: {_what(waiting)}"))
+        # Legs that were proposed together have one digest, which the case tells: a leg's own would book a half.
+        legs = f"recon break show {short[str(waiting['case_id'])]}"
+        command = f"recon break approve {str(digests[0])[:DIGEST]}" if len(digests) == 1 else legs
+        steps.append(NextStep(command, f"the proposal that waits: {_what(waiting)}"))
     free = next((row for row in cases if row["need"] == "take up"), None)
     if free is not None:
         case = short[str(free["case_id"])]
         steps.append(NextStep(f"recon break assign --case {case} --to WHO", "nobody looks after it"))
-    if cases:
-        steps.append(NextStep(f"recon break show {short[str(cases[0]['case_id'])]}", "why, and what to do"))
+    if cases and (first := f"recon break show {short[str(cases[0]['case_id'])]}") not in [
+        each.command for each in steps
+    ]:
+        steps.append(NextStep(first, "why, and what to do"))
     return steps
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -9,7 +10,8 @@ from recon.db.source import Row, Source, query_rows
 from recon.deciding.recording import Recorded
 from recon.deciding.selection import SHORT, SelectedBreak, refuse
 from recon.deciding.steps import Payload, without_none
-from recon.errors import ConfigError
+from recon.display.ids import DIGEST
+from recon.errors import ConfigError, DecisionRefused
 from recon.exact import plain
 from recon.ledger.facts.external_fact import SIGNS
 from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
@@ -55,23 +57,34 @@ def waiting_proposal(connection: Source, start: str) -> tuple[str, list[str]]:
     """Return the full digest of a waiting proposal, and the ids of its breaks.
 
     A proposal is that of one break, or all that one decision proposed and that still wait. Errors: ConfigError where
-    no waiting proposal has such a digest, or several have.
+    no waiting proposal has such a digest, or several have; DecisionRefused where it is of one leg of a case alone.
     """
     waiting = query_rows(
         connection,
-        "SELECT gateway, id, proposal ->> 'digest' AS digest, proposal ->> 'seq' AS seq FROM recon_exact.breaks"
-        " WHERE state = 'proposed' ORDER BY gateway, opened_at, id",
+        "SELECT gateway, id, case_id, proposal ->> 'digest' AS digest, proposal ->> 'seq' AS seq"
+        " FROM recon_exact.breaks WHERE state = 'proposed' ORDER BY gateway, opened_at, id",
         {},
     )
     proposals: dict[str, list[str]] = {}
-    for key in ("id", "seq"):
-        together: dict[tuple[str, str], list[Row]] = {}
-        for row in waiting:
-            together.setdefault((str(row["gateway"]), str(row[key])), []).append(row)
-        for rows in together.values():
-            digest = joint_digest([str(row["digest"]) for row in rows])
-            if digest.startswith(start):
-                proposals[digest] = [str(row["id"]) for row in rows]
+    alone: list[str] = []
+    for whole in _by_decision(waiting):
+        joint = joint_digest([str(row["digest"]) for row in whole])
+        if joint.startswith(start):
+            proposals[joint] = [str(row["id"]) for row in whole]
+        legs = Counter(row["case_id"] for row in whole)
+        for row in whole:
+            digest = str(row["digest"])
+            if not digest.startswith(start):
+                continue
+            if legs[row["case_id"]] > 1:
+                alone.append(joint)
+            else:
+                proposals[digest] = [str(row["id"])]
+    if alone and not proposals:
+        raise DecisionRefused(
+            f"{start} is of one leg, and alone it would be booked by halves: all that was proposed with it has the"
+            f" digest {alone[0][:DIGEST]}"
+        )
     if not proposals:
         raise ConfigError(
             f"no proposal that waits for approval has a digest that starts with {start!r}: it was decided, or one of"
@@ -80,6 +93,14 @@ def waiting_proposal(connection: Source, start: str) -> tuple[str, list[str]]:
     if len(proposals) > 1:
         raise ConfigError(f"several digests start with {start!r}: {', '.join(sorted(proposals))}")
     return proposals.popitem()
+
+
+def _by_decision(waiting: Sequence[Row]) -> list[list[Row]]:
+    """Return the breaks that wait, together with those that the same decision proposed."""
+    together: dict[tuple[str, str], list[Row]] = {}
+    for row in waiting:
+        together.setdefault((str(row["gateway"]), str(row["seq"])), []).append(row)
+    return list(together.values())
 
 
 def awaiting_approval(connection: Source, recorded: Sequence[Recorded]) -> list[str]:

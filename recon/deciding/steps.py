@@ -10,6 +10,7 @@ from recon.db.source import Row, Source, query_rows
 from recon.deciding import selection
 from recon.deciding.recording import Decision, Recorded
 from recon.deciding.selection import SelectedBreak
+from recon.display.ids import without_digest
 from recon.reconciliation.model.lifecycle import PersonStep
 
 #: The keys of a decision beside its action and its breaks.
@@ -57,7 +58,7 @@ def outcomes(
             " ORDER BY seq, number",
             {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq},
         ):
-            reasons[str(row["id"])] = str(row["reason"])
+            reasons[str(row["id"])] = without_digest(str(row["reason"]))
     reasons |= {str(row["about"]): f"refused: {row['message']}" for row in refused}
     places = {each.gateway: each.last_seq for each in recorded}
     return [

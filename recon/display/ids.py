@@ -15,6 +15,8 @@ _ID: Final = re.compile("[0-9a-f-]+")
 #: Characters of a digest in a command.
 DIGEST: Final = 10
 
+_OF_A_BREAK: Final = re.compile(r", digest [0-9a-f]{64}")
+
 
 def short_ids(shown: Iterable[str], known: Iterable[str] = ()) -> dict[str, str]:
     """Return for each id its shortest beginning that is of no other one, shown or known; 8 characters at least."""
@@ -42,3 +44,8 @@ def _shared(one: str, other: str) -> int:
             break
         length += 1
     return length
+
+
+def without_digest(reason: str) -> str:
+    """Return a step's reason without the digest of its break: what is approved has one of all that was proposed."""
+    return _OF_A_BREAK.sub("", reason)

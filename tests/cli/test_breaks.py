@@ -125,13 +125,13 @@ def test_what_can_be_done_next_is_what_the_table_allows(recon: Recon, day: TestD
     propose = next(each["command"] for each in told["next"] if each["step"] == "propose")
     as_printed = recon(*shlex.split(propose)[1:])
     assert (as_printed.status, "TEXT stands for words of your own" in as_printed.err) == (2, True)
-    assert recon(*shlex.split(propose.replace("TEXT", "statement-7"))[1:]).status == 0
+    (digest,) = recon(*shlex.split(propose.replace("TEXT", "statement-7"))[1:], "--json").json()["digests"]
     fold_all(day)
     told = one(recon, told["id"])
     assert (told["state"], told["proposal"]["evidence"]) == ("proposed", ["statement-7"])
     assert {"approve", "reject"} <= {each["step"] for each in told["next"]}
     approve = next(each["command"] for each in told["next"] if each["step"] == "approve")
-    assert told["proposal"]["digest"].startswith(approve.split()[-1])
+    assert digest.startswith(approve.split()[-1])
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,14 @@ def test_a_case_shows_all_its_breaks(recon: Recon, day: TestDatabase) -> None:
     proposed = recon("break", "show", base["id"])
     assert {one(recon, row["id"])["state"] for row in (base, quote)} == {"proposed"}
     approve = next(line.strip() for line in proposed.out.splitlines() if " break approve " in line)
+    for row in (base, quote):
+        leg = one(recon, row["id"])
+        assert {each["command"] for each in leg["next"] if each["step"] == "approve"} == {approve}
+        for words in (("approve",), ("reject", "--text", "half")):
+            half = recon("break", *words, leg["proposal"]["digest"][:10])
+            assert (half.status, f"digest {approve.split()[-1]}" in half.err) == (REFUSED, True), half.err
+    listed = recon("breaks").out
+    assert not any(one(recon, row["id"])["proposal"]["digest"][:10] in listed for row in (base, quote))
     assert recon(*shlex.split(approve)[1:]).status == 0
     fold_all(day)
     assert {one(recon, row["id"])["state"] for row in (base, quote)} == {"resolved"}

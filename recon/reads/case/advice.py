@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -51,16 +51,22 @@ def advice_on(row: Row) -> str | None:
     return cause.advice.format(record=record, place=shell(*place))
 
 
-def step_command(row: Row, step: str, case: str | None = None) -> str:
+def step_command(
+    row: Row, step: str, case: str | None = None, *, proposed: Mapping[tuple[str, int], Sequence[str]] = {}
+) -> str:
     """Return the command that takes a step; words in capitals are for a person to fill in.
 
-    With a case the step is for all its breaks: one leg alone would leave half of what happened.
+    With a case the step is for all its breaks: one leg alone would leave half of what happened. `proposed` has the
+    digests of what was proposed together, by gateway and log position.
     """
     short, proposal = str(row["id"])[:SHORT], row["proposal"]
     what = (short,) if case is None else ("--case", case)
     entry = (f"--entry={_plain(row['amount'])}",) if case is None else ()
     up_to = ("--amount", _plain(abs(Decimal(str(row["amount"]))))) if case is None else ()
-    digest = str(proposal["digest"])[:DIGEST] if isinstance(proposal, Mapping) else "DIGEST"
+    digest = "DIGEST"
+    if isinstance(proposal, Mapping):
+        alone = [str(proposal["digest"])]
+        digest = joint_digest(proposed.get((str(row["gateway"]), int(proposal["seq"])), alone))[:DIGEST]
     arguments: Mapping[str, tuple[object, ...]] = {
         "assign": (*what, "--to", "WHO"),
         "comment": (*what, "--text", "TEXT"),

@@ -32,7 +32,9 @@ def document(case: Case, leg: Leg) -> Row:
 
 def _command(case: Case, leg: Leg, step: str) -> str:
     several = case.short if len(case.active) > 1 and leg.active else None
-    return proposing_command(case, leg) if several and step == "propose" else step_command(leg.row, step, several)
+    if several and step == "propose":
+        return proposing_command(case, leg)
+    return step_command(leg.row, step, several, proposed=case.proposals)
 
 
 def items_of(row: Row) -> list[Mapping[str, Any]]:

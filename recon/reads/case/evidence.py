@@ -10,6 +10,7 @@ from typing import Final
 
 from recon.display.ages import time_of_day
 from recon.display.figures import count
+from recon.display.ids import without_digest
 from recon.display.words import counted, safe
 from recon.reads.case.advice import events_command
 from recon.reads.case.document import items_of, mappings
@@ -23,7 +24,6 @@ MAX_COUNTED: Final = 10_000
 _AT_EVENT: Final = 28
 #: What the text of an item says again of its own place.
 _SELF: Final = re.compile(r"^it arose after event \d+, by event \d+$")
-_DIGEST: Final = re.compile(r", digest [0-9a-f]{64}")
 #: A step of a person on another.
 _ASSIGNS: Final = re.compile(r"^(.+) assigns (.+)$")
 _CLAIM: Final = re.compile(r" \(asserted, login [^)]*\)")
@@ -119,7 +119,7 @@ def reason_said(reason: object, notes: Collection[object]) -> str:
     """Return why a step was taken, without what stands elsewhere: the case's notes, and digests."""
     if not reason or reason in notes:
         return ""
-    return _ASSIGNS.sub(r"to \2, by \1", _CLAIM.sub("", _DIGEST.sub("", safe(str(reason)))))
+    return _ASSIGNS.sub(r"to \2, by \1", _CLAIM.sub("", without_digest(safe(str(reason)))))
 
 
 def said_elsewhere(text: str, notes: Collection[object]) -> bool:

@@ -224,6 +224,18 @@ def test_a_row_of_a_case_has_a_line_for_each_leg_and_what_no_column_says_below()
     ]
 
 
+def test_legs_that_wait_together_are_shown_and_not_approved_one_by_one() -> None:
+    case = {
+        "need": "to approve", "case_id": "34fbe5b8aaaa", "gateway": "prod-eu", "account": "BINANCE", "amounts":
+        [Decimal("0.2"), Decimal(-600)], "units": ["ETH", "USDT"], "cause": "missed_fill", "certainty": "inferred",
+        "since": NOW, "amount_usd": Decimal(1200), "severity": "medium", "state": "proposed", "who": None,
+        "proposed_by": "alice", "digests": ["3d2feb0983b1", "4d2feb0983b1"], "opened_at": NOW, "closed_at": None,
+    }  # fmt: skip
+    (step,) = cases_screen([case], moment="now", empty="").steps
+    assert step.why.startswith("the proposal that waits")
+    assert step.command == "recon break show 34fbe5b8"
+
+
 def test_without_utf_8_every_character_is_ascii() -> None:
     columns = [Column("name"), Column("state", kind="state"), Column("text", prose=True)]
     rows: list[Row] = [
