@@ -20,7 +20,7 @@ from recon.log.stored_event import StoredEvent
 from recon.log.stretch import Stretch
 from recon.times import microseconds, to_datetime
 
-#: Bytes in a full line of base64, as MIME bounds it: 76 characters (RFC 2045, section 6.8).
+#: Bytes in a full line of base64, as MIME bounds it: 76 characters (RFC 2045, 6.8).
 BYTES_A_LINE = 57
 
 
