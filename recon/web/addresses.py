@@ -9,9 +9,12 @@ from collections.abc import Iterable
 from urllib.parse import quote, urlencode
 
 
-def unit_address(gateway: str, account: str, unit: str) -> str:
-    """Return the screen of a unit."""
-    return f"/units/{quote(gateway, safe='')}/{quote(account)}/{quote(unit)}"
+def unit_address(gateway: str, account: str, unit: str, kind: str = "asset") -> str:
+    """Return the screen of a unit; an asset and a contract of one account may have the same name."""
+    return with_query(
+        f"/units/{quote(gateway, safe='')}/{quote(account)}/{quote(unit)}",
+        [("kind", None if kind == "asset" else kind)],
+    )
 
 
 def case_address(case_id: str) -> str:

@@ -50,7 +50,7 @@ def columns_of(case: Case) -> list[Column]:
             padded(value, scale, signed=key in _SIGNED) if key != "unexplained" else figure(value, scale, signed=True)
             for value, (_, key) in zip(values, _SUM, strict=True)
         ]
-        place = unit_address(*(str(leg.row[key]) for key in ("gateway", "account", "unit")))
+        place = unit_address(*(str(leg.row[key]) for key in ("gateway", "account", "unit", "unit_kind")))
         columns.append(Column(str(leg.row["unit"]), place, figures, min(scale, MAX_ROOM)))
     return columns
 

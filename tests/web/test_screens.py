@@ -239,6 +239,16 @@ async def test_every_screen_tells_one_length_of_a_gap(day: TestDatabase, engine:
     assert all(f"<title>{each}</title>" in unit for each in told)
 
 
+async def test_a_contract_stays_one_when_its_chart_shows_another_time(day: TestDatabase, engine: Engine) -> None:
+    (unit, *_) = rows_of(day, "SELECT gateway, account, symbol FROM recon.positions ORDER BY 1, 2, 3")
+    place = unit_address(unit["gateway"], unit["account"], unit["symbol"], "contract")
+    async with reading(day, engine) as somebody:
+        shown = await somebody.get(place)
+    links = re.findall(rf'href="({re.escape(place.partition("?")[0])}[^"]*)"', shown.text)
+    assert len(links) >= 5
+    assert all("kind=contract" in each for each in links), links
+
+
 async def test_a_unit_says_which_tolerance_lets_it_agree(day: TestDatabase, engine: Engine) -> None:
     (dust, *_) = rows_of(
         day, "SELECT * FROM recon.balances WHERE verdict = 'agreed' AND unexplained <> 0 ORDER BY account, asset"

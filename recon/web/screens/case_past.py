@@ -64,7 +64,7 @@ def _leg(leg: Leg) -> dict[str, object]:
         "id": str(row["id"]),
         "account": str(row["account"]),
         "unit": str(row["unit"]),
-        "address": unit_address(*(str(row[name]) for name in ("gateway", "account", "unit"))),
+        "address": unit_address(*(str(row[name]) for name in ("gateway", "account", "unit", "unit_kind"))),
         "amount": figure(row["amount"], signed=True).text,
         "state": str(row["state"]),
         "cause": str(row["cause"]),

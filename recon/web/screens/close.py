@@ -149,7 +149,7 @@ def _unit(closing: Closing, line: CloseLine) -> UnitRow:
         key=f"{closing.gateway} {closing.account} {line.unit_kind} {line.unit}",
         account=closing.account,
         unit=line.unit,
-        address=unit_address(closing.gateway, closing.account, line.unit),
+        address=unit_address(closing.gateway, closing.account, line.unit, line.unit_kind),
         verdict=line.verdict,
         age="" if oldest is None else f"{oldest.days} d",
         **figures,

@@ -58,8 +58,7 @@ def _address(kind: str, gateway: str, name: str, row: Row) -> str:
     if kind == "account":
         return with_query("/units", [("gateway", gateway), ("account", name)])
     if kind == "unit":
-        address = unit_address(gateway, str(row["account"]), name)
-        return address if row["unit_kind"] == "asset" else f"{address}?kind={row['unit_kind']}"
+        return unit_address(gateway, str(row["account"]), name, str(row["unit_kind"]))
     if kind == "order":
         return event_address(gateway, int(str(row["last_seq"])))
     if kind == "signal":

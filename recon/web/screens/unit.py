@@ -83,7 +83,7 @@ def _read(source: Source, asked: Asked) -> View:
     until = _until(asked, now)
     history = read_history(source, unit, until - SPANS[span], until, now, asked.as_of)
     gateway, account, code = (str(unit[name]) for name in ("gateway", "account", "unit"))
-    here = unit_address(gateway, account, code)
+    here, kind = unit_address(gateway, account, code), asked.query.get("kind")
     scale = _scale(history)
     rows = [_observed(gateway, row, scale) for row in reversed(history.observations[-LISTED:])]
     entries = [_entry(gateway, row) for row in history.entries]
@@ -97,9 +97,9 @@ def _read(source: Source, asked: Asked) -> View:
             "tolerance": _rounded_up(history.bound.amount),
             "follows_from": _follows_from(history),
             "within": _is_within(unit, history),
-            "spans": [SpanLink(name, _at(here, name, asked.query.get("until")), name == span) for name in SPANS],
-            "earlier": _at(here, span, _iso(until - SPANS[span])),
-            "later": None if until >= now else _at(here, span, _iso(until + SPANS[span])),
+            "spans": [SpanLink(name, _at(here, name, kind, asked.query.get("until")), name == span) for name in SPANS],
+            "earlier": _at(here, span, kind, _iso(until - SPANS[span])),
+            "later": None if until >= now else _at(here, span, kind, _iso(until + SPANS[span])),
             "rows": rows,
             "total": len(history.observations),
             "more": history.more,
@@ -158,8 +158,8 @@ def _until(asked: Asked, now: datetime) -> datetime:
     return min(at, now)
 
 
-def _at(here: str, span: str, until: str | None) -> str:
-    return with_query(here, [("span", None if span == "15m" else span), ("until", until)])
+def _at(here: str, span: str, kind: str | None, until: str | None) -> str:
+    return with_query(here, [("kind", kind), ("span", None if span == "15m" else span), ("until", until)])
 
 
 def _iso(at: datetime) -> str:

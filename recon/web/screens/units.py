@@ -168,12 +168,11 @@ def _row(row: Row, advice: UnitAdvice) -> UnitRow:
     reported, expected, drift = (_decimal(row[name]) for name in ("reported", "expected", "drift"))
     scale = scale_of((reported, expected, drift))
     rate = _decimal(row["rate_usd"])
-    address = unit_address(gateway, account, unit)
     return UnitRow(
         key=f"{gateway} {account} {kind} {unit}",
         unit=unit,
         kind=kind,
-        address=address if kind == "asset" else f"{address}?kind={kind}",
+        address=unit_address(gateway, account, unit, kind),
         drift=figure(drift, scale, signed=True),
         verdict=str(row["verdict"]),
         reported=figure(reported, scale),
