@@ -90,7 +90,7 @@ def import_balances(
     """Read a file of balances, record each, and show what the books of that time say of it. Errors: ConfigError."""
     how.table.check_list("a file of balances", _TOLD if how.dry_run else _COLUMNS)
     source, at = _told_by(options, mapping), _time(options.at)
-    with operator_connection(settings, "import") as connection:
+    with operator_connection(settings, "import", decides=not how.dry_run) as connection:
         where = one_gateway(connection, options.gateway, filter(None, [options.account]))
         telling = Telling(source, at, options.account, options.contracts, _Homes(connection, where))
         found = read_balances(file, mapping or USUAL, telling)

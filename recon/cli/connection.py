@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from recon.cli.queries import schema_version
 from recon.config import Log, Settings
@@ -13,10 +13,13 @@ from recon.db.reader import Reader, open_reader
 from recon.db.resolve import DatabaseHandle, resolve_database
 from recon.db.source import Source, query_rows
 from recon.db.version import check_version
-from recon.errors import NotMigrated
+from recon.errors import DecisionRefused, NotMigrated
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+#: Whether a login may call the functions that record what people decide.
+_RIGHTS: Final = "SELECT session_user AS login, has_schema_privilege(session_user, 'recon_store', 'USAGE') AS may"
 
 
 def log_warnings_only() -> None:
@@ -101,17 +104,29 @@ def readable_database(settings: Settings, command: str) -> Iterator[Callable[[],
 
 
 @contextmanager
-def operator_connection(settings: Settings, command: str) -> Iterator[Connection]:
+def operator_connection(settings: Settings, command: str, *, decides: bool = True) -> Iterator[Connection]:
     """Give a connection as the person's own login, or else as the service's, which is shared.
 
     The database records who decides by its `session_user` (semantics 10.1); under a shared login a name is only a
     claim. The connection reads the views and may append through `recon.log.submit`; the caller commits.
-    Errors: NotMigrated, DatabaseError.
+    Without `decides` nothing is to be recorded. Errors: DecisionRefused where this login only reads; NotMigrated,
+    DatabaseError.
     """
     operator_url = settings.database.operator_url
     if operator_url is not None:
         with connect(operator_url.get_secret_value(), command) as connection:
+            _check_may_decide(connection, decides=decides)
             yield connection
         return
     with existing_database(settings) as handle, connect(handle.service_url, command) as connection:
+        _check_may_decide(connection, decides=decides)
         yield connection
+
+
+def _check_may_decide(connection: Connection, *, decides: bool) -> None:
+    """Refuse a login without rights in words for people, before anything is asked of them. Errors: DecisionRefused."""
+    (row,) = query_rows(connection, _RIGHTS, {})
+    if decides and not row["may"]:
+        raise DecisionRefused(
+            f"login {row['login']} is no member of recon_operator; a person acts by a login of their own (operator 9.1)"
+        )

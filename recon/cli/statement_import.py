@@ -65,9 +65,10 @@ def import_statement(settings: Settings, file: Path, options: StatementOptions, 
     source = VENUE if (named := options.source or options.mapping.source) is None else named_source(named)
     statement = read_statement(file, options.mapping, options.account, options.asset, name=options.mapping_name)
     refuse_bad(file, statement.bad_rows, skip_bad=how.skip_bad, dry_run=how.dry_run)
-    with operator_connection(settings, "import") as connection:
+    with operator_connection(settings, "import", decides=not how.dry_run) as connection:
         accounts = list(_accounts(statement))
-        where = one_gateway(connection, options.gateway, accounts)
+        # No fact names an account where no row could be read: the one that was given tells the gateway too.
+        where = one_gateway(connection, options.gateway, accounts or filter(None, [options.account]))
         check_accounts(connection, where, accounts)
         ids = [(each.fact.account, each.fact.external_id) for each in statement.facts]
         known = booked_facts(connection, where, ids)

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import make_url, text
 
 from recon.db.engine import create_engine, libpq_url
-from recon.db.roles import OPERATOR
+from recon.db.roles import ANALYST, OPERATOR
+from recon.errors import DecisionRefused
 from recon.log.append import append
 from recon.venues.answers import Asked, trade_event
 from recon.venues.client import ToldTrade
@@ -22,6 +23,7 @@ from tests.cli.conftest import Recon
 from tests.cli.test_record import ACCOUNT, CONFIG, GATEWAY, LEDGER, conflicts, facts, held, ledger, of, served
 from tests.conftest import TestDatabase
 from tests.support.database_days import fold
+from tests.support.logins import login_of
 
 __all__ = ["served"]  # a fixture
 
@@ -93,6 +95,25 @@ def test_a_material_fact_waits_is_shown_and_takes_effect_by_a_second_person(
     (known,) = facts(day)
     assert (known["login"][:5], known["approved_by"][:3]) == ("alice", "bob")
     assert recon("facts", "approve", row["digest"][:10]).status == 2, "once is once"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        of("record", "deposit", "--asset", "USDT", "--amount", "5"),
+        ("break", "comment", "--gateway", GATEWAY, "--text", "seen", "--yes"),
+        ("alerts", "silence", "--gateway", GATEWAY, "--until", "1h", "--text", "works"),
+    ],
+)
+def test_a_login_that_only_reads_is_told_so_when_it_decides(
+    recon: Recon, day: TestDatabase, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    with login_of(day, "viv", ANALYST) as url:
+        monkeypatch.setenv("RECON_DATABASE__OPERATOR_URL", url)
+        done = recon(*words)
+    assert done.status == DecisionRefused.exit_status
+    assert f"login viv_of_{day.name} is no member of recon_operator" in done.err
+    assert "permission denied" not in done.err
 
 
 def test_a_waiting_fact_told_again_is_no_second_approval(

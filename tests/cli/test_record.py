@@ -243,6 +243,19 @@ def test_an_unknown_account_is_refused_and_the_gateway_found_by_a_known_one(
 # --- import
 
 
+@pytest.mark.parametrize("skip", [(), ("--skip-bad",), ("--dry-run",)])
+def test_a_file_of_bad_rows_alone_needs_no_gateway_beside_its_account(
+    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path, skip: tuple[str, ...]
+) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("txid,time,type,asset,amount,fee\nL-1,yesterday,deposit,TETHER,1,0\n", encoding="utf-8")
+    result = recon("import", str(file), "--mapping", "ledger", "--account", ACCOUNT, *skip)
+    assert (result.status, "gateway" in result.err) == (0 if skip else 2, False), result.err
+    assert "line 2" in result.err
+    if not skip:
+        assert "nothing was imported" in result.err
+
+
 def test_a_ledger_is_imported_once_however_often(
     recon: Recon, config: Path, day: TestDatabase, served: None, tmp_path: Path
 ) -> None:
