@@ -74,5 +74,5 @@ def _frame() -> Mapping[str, object]:
         "address": "/units", "title": "Units", "question": "", "sql": "", "count": None, "notes": [],
         "changes_with": "", "why_not": None, "not_kept": "", "past": False, "of_the_past": True,
         "times": [], "asked_times": {}, "file": None,
-        "kept": [], "path": "/units",
+        "kept": [], "path": "/units", "moved": False,
     }  # fmt: skip
