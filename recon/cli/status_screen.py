@@ -62,6 +62,11 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
         return any(each.account is None for each in self.stale)
 
     @property
+    def nothing_known(self) -> bool:
+        """True if the books hold no account so far: that none has a break tells nothing."""
+        return self.standing.accounts == 0
+
+    @property
     def seen_until(self) -> datetime | None:
         """Return until when recon saw, where it does not see now."""
         return min((each.seen_until for each in self.stale if each.seen_until is not None), default=None)
@@ -111,7 +116,7 @@ def _both(one: str, other: str, look: Look, style: str = "") -> str:
 def _title(view: StatusView, look: Look) -> Iterator[str]:
     moment = f"{look.now:%Y-%m-%d %H:%M:%S} UTC"
     if not view.stale:
-        yield _both("recon  current, nothing behind", moment, look, "bold")
+        yield _both(f"recon  {_current(view)}", moment, look, "bold")
         return
     if not view.blind:
         but = f"current, but for {counted(len(view.stale), 'account')}"
@@ -129,6 +134,14 @@ def _title(view: StatusView, look: Look) -> Iterator[str]:
         yield look.written("  start it: recon run     why it stopped: recon doctor")
 
 
+def _current(view: StatusView) -> str:
+    """Return what is said of a recon that sees everything: how far the books are, as the column has it."""
+    behind = sum(_number(row, "lag_events") for row in view.standing.gateways)
+    if view.nothing_known:
+        return "begins: nothing is known yet"
+    return f"current, {counted(behind, 'event')} behind" if behind else "current, nothing behind"
+
+
 def _not_current(view: StatusView) -> str:
     gateways = list(dict.fromkeys(each.gateway for each in view.stale if each.account is None))
     named = listed(gateways)
@@ -140,7 +153,10 @@ def _not_current(view: StatusView) -> str:
 def _needs(view: StatusView, look: Look, most: int, *, notes: bool, whole: bool) -> Iterator[str]:
     needs = view.needs.needs
     if not needs:
-        if view.stale:
+        if view.nothing_known and not view.stale:
+            yield look.painted("NOTHING IS KNOWN YET", "bold")
+            yield "The books hold no account so far, so nothing is compared."
+        elif view.stale:
             yield look.painted("NOTHING KNOWN NEEDS SOMEBODY, but this is not current", "bold")
         else:
             standing = view.standing
@@ -271,6 +287,8 @@ def _cases(view: StatusView, look: Look) -> str:
     standing = view.standing
     cleared = f"   {_mark('cleared', look)} {standing.cleared_today} cleared today" if standing.cleared_today else ""
     if not standing.open_cases:
+        if view.nothing_known and not view.stale:
+            return "none yet"
         known = "none known, but this is not current" if view.stale else f"{_mark('agreed', look)} none open"
         return f"{known}{'' if view.blind else cleared}"
     oldest = "" if standing.oldest is None else f", oldest {age(look.now - standing.oldest)}"

@@ -159,6 +159,19 @@ def test_nothing_to_do_is_said_with_its_proof() -> None:
     assert "CASES      ✓ none open" in text
 
 
+def test_a_fresh_start_is_not_called_clear_and_the_title_agrees_with_the_column() -> None:
+    fresh = {"accounts": 0, "covered": 0, "units": {}, "open_cases": 0, "open_breaks": 0}
+    behind = [GATEWAY | {"lag_events": 84}, GATEWAY | {"name": "prod-us", "lag_events": 42}]
+    text = "\n".join(status_lines(view(**fresh, gateways=behind), look()))
+    assert text.startswith("recon  begins: nothing is known yet ")
+    assert "NOTHING IS KNOWN YET" in text
+    for word in ("NEEDS SOMEBODY", "nothing behind", "agree", "all 0", "none open"):
+        assert word not in text
+    title, *lines = status_lines(view(gateways=behind), look())
+    assert title.startswith("recon  current, 126 events behind ")
+    assert [line.split()[5] for line in lines if "prod-" in line] == ["84", "42"]
+
+
 def test_without_a_channel_nobody_is_told_and_that_is_said() -> None:
     shown = "\n".join(status_lines(view(channels=0, sent=0, receivers=0, last_sent_at=None), look()))
     assert "nobody is told, for no channel is set up: recon docs alerts" in shown
