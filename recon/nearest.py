@@ -33,16 +33,20 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     return f"; did you mean {listed(near, 'or')}?" if near else ""
 
 
-def hint(name: str, known: Collection[str]) -> str:
-    """Return what a message says of a name that is not known: the nearest, else those that there are."""
+def hint(name: str, known: Collection[str], *, every: bool = False) -> str:
+    """Return what a message says of a name that is not known: the nearest, else those that there are.
+
+    They are counted from `LISTED` on, unless `every` one is wanted.
+    """
     near = nearest(name, known)
     if near:
         return f"did you mean {listed(near, 'or')}?"
     if not known:
         return "there is none yet"
     names = sorted(known)
-    more = len(names) - LISTED
-    return f"there are {', '.join(names[:LISTED])}{f' and {more} more' if more > 0 else ''}"
+    shown = names if every else names[:LISTED]
+    more = len(names) - len(shown)
+    return f"there are {', '.join(shown)}{f' and {more} more' if more else ''}"
 
 
 def sentence(name: str, known: Collection[str]) -> str:

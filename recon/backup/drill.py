@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -183,15 +183,24 @@ def drill(
 
 @contextmanager
 def _place(below: Path) -> Iterator[Path]:
-    """Give a directory of the drill's own, which the server's account can pass through, and remove it at the end."""
-    below.mkdir(mode=0o711 if os.geteuid() == 0 else PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=PLACE_PREFIX, dir=below))
+    """Give a directory of the drill's own, which the server's account can pass through, and remove it at the end.
+
+    Directories that had to be made above it are removed too, unless somebody has put something there meanwhile.
+    """
+    made = [each for each in (below, *below.parents) if not each.exists()]
     try:
-        if os.geteuid() == 0:
-            place.chmod(0o711)
-        yield place
+        below.mkdir(mode=0o711 if os.geteuid() == 0 else PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=PLACE_PREFIX, dir=below))
+        try:
+            if os.geteuid() == 0:
+                place.chmod(0o711)
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):
+            for each in made:
+                each.rmdir()
 
 
 def _migrate(server: EmbeddedPostgres, steps: _Steps) -> tuple[str | None, str | None]:

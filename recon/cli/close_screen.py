@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from recon.cli.output import Column, Row, columns
 from recon.cli.tables.screen import NextStep, Screen
@@ -16,8 +18,11 @@ from recon.closing.difference import Difference
 from recon.display.ages import moment
 from recon.display.ids import short_id
 from recon.display.words import counted
+from recon.errors import ConfigError
+from recon.nearest import hint
 from recon.reads.close import AccountClose, Signed
 from recon.reads.close_checks import check_rows
+from recon.reads.filter import Filter
 
 CHECKS: Final = [
     Column("mark", " ", kind="mark"),
@@ -62,20 +67,33 @@ SIGNED: Final = [
     Column("text", prose=True, wide=True, blank=True),
     Column("second_text", prose=True, wide=True, blank=True),
 ]
+#: What the units of a closing can be narrowed by; gateways and accounts narrow what is closed.
+UNIT_FILTERS: Final = frozenset({"unit", "verdict"})
 #: Figures of one scale.
 FIGURES: Final = ("opening", "moved", "expected", "rolled", "reported", "timing", "drift")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def close_screen(
-    closes: Sequence[AccountClose], *, every: bool, now: datetime, steps: Sequence[NextStep] = ()
+    closes: Sequence[AccountClose],
+    *,
+    every: bool,
+    now: datetime,
+    steps: Sequence[NextStep] = (),
+    only: Filter | None = None,
 ) -> Screen:
-    """Return the days of accounts as a screen; `every` unit, or those that do not agree."""
+    """Return the days of accounts as a screen; `every` unit, or those that do not agree.
+
+    `only` narrows the units, their differences and ages. The checks are of the whole day.
+    """
+    narrow = Filter() if only is None else only
     shown = [each.shown for each in closes]
-    rows = [row for each in shown for row in line_rows(each)]
+    rows = [row for each in shown for row in line_rows(each) if narrow.keeps(row, UNIT_FILTERS)]
     wanted = [row for row in rows if every or row["verdict"] != "agreed"]
-    ages = age_rows(shown) if any(line.breaks for each in shown for line in each.lines) else []
-    changed = [row for each in closes for row in difference_rows(each.now, each.differs)]
+    kept = {(row["gateway"], row["account"], row["unit_kind"], row["unit"]) for row in rows}
+    of_kept = [_with_lines(each, kept) for each in shown]
+    ages = age_rows(of_kept) if any(line.breaks for each in of_kept for line in each.lines) else []
+    changed = [row for each in closes for row in difference_rows(each.now, each.differs) if narrow.keeps(row, {"unit"})]
     agreed = sum(row["verdict"] == "agreed" for row in rows)
     others = f"; {counted(agreed, 'unit agrees', 'units agree')}: --all shows them" if agreed else ""
     return Screen(
@@ -95,6 +113,21 @@ def close_screen(
         steps=steps,
         empty="no account",
     )
+
+
+def _with_lines(closing: Closing, kept: Collection[tuple[object, ...]]) -> Closing:
+    """Return a closing with these units alone, for its ages."""
+    place = (closing.gateway, closing.account)
+    lines = tuple(line for line in closing.lines if (*place, line.unit_kind, line.unit) in kept)
+    return msgspec.structs.replace(closing, lines=lines)
+
+
+def check_units(closings: Sequence[Closing], asked: Filter) -> None:
+    """Refuse a unit of a filter that no closing has: it would never match. Errors: ConfigError."""
+    known = {line.unit for each in closings for line in each.lines}
+    for unit in asked.unit:
+        if unit not in known:
+            raise ConfigError(f"there is no unit {unit!r} in these closings; {hint(unit, known)}")
 
 
 def _not_over(shown: Sequence[Closing], now: datetime) -> list[Row]:

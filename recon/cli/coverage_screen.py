@@ -77,7 +77,7 @@ def coverage_screen(
     # A strip begins with what is known: a first hour would be one character of a day.
     known = min((each.begin for stretches in strips.values() for each in stretches), default=since)
     accounts = _accounts(document, strips, since=since, begin=max(since, known), now=now, past=past)
-    share = "share: of the time since WHEN in which every report was seen"
+    share = "share: of the time since WHEN, or since its first event, in which every report was seen"
     return Screen(
         tables=[accounts, _gaps(document, since, every=every, past=past), _questions(document)],
         sums=[_sum(document["accounts"], document["gaps"])],
@@ -105,7 +105,8 @@ def _accounts(
     ends = f"{time_of_day(begin, now)}|{time_of_day(now, now)}"
     known = [each for each in ACCOUNTS if not past or each.key not in _OF_NOW]
     shown = [msgspec.structs.replace(each, title=ends) if each.kind == "strip" else each for each in known]
-    return Table(columns=shown, rows=rows, pipe_title=f"accounts, in % of the time since {text_of(since)}")
+    title = f"accounts, in % of the time since {text_of(since)}, or since each one's first event"
+    return Table(columns=shown, rows=rows, pipe_title=title)
 
 
 class _Drawn:

@@ -13,6 +13,8 @@ from typing import Final
 PLAIN: Final = "recon"
 _MODULE: Final = ("-m", "recon.cli")
 _CONFIG: Final = ("-c", "--config")
+#: Commands after whose name `-c` is something else: a statement.
+_OTHER_SHORT: Final = frozenset({"sql"})
 
 
 class Spelling:
@@ -55,13 +57,16 @@ def spelling_of(
 
 def _named_file(arguments: Sequence[str]) -> str | None:
     """Return the settings file that a command line names, if any."""
+    short = True
     for number, each in enumerate(arguments):
         if each == "--":
             return None
-        if each in _CONFIG:
+        if each == _CONFIG[1] or (short and each == _CONFIG[0]):
             return next(iter(arguments[number + 1 : number + 2]), None)
         if each.startswith("--config="):
             return each.partition("=")[2]
-        if re.match(r"-c[^-]", each):
+        if each in _OTHER_SHORT:
+            short = False
+        if short and re.match(r"-c[^-]", each):
             return each[2:].removeprefix("=")
     return None

@@ -128,10 +128,14 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
                 known = vocabularies[name]()
                 for value in values:
                     if value not in known:
-                        raise ConfigError(f"there is no {name} {value!r}; {hint(value, known)}")
+                        raise ConfigError(f"there is no {name} {value!r}; {hint(value, known, every=True)}")
 
 
 NAMES: Final[tuple[str, ...]] = Filter.__struct_fields__
+#: Columns that are narrowed by a name which is not their own: whoever reads the column asks by that.
+_OF_COLUMNS: Final[Mapping[str, str]] = {
+    "asset": "unit", "fee_asset": "unit", "case_id": "case", "order_key": "order",
+}  # fmt: skip
 
 
 def of_words(words: Iterable[str]) -> Filter:
@@ -151,7 +155,8 @@ def of_pairs(pairs: Iterable[tuple[str, str]]) -> Filter:
     A comma separates alternatives where values are fixed words: `state=open,assigned`.
     """
     values: dict[str, list[str]] = {}
-    for name, value in pairs:
+    for given, value in pairs:
+        name = _OF_COLUMNS.get(given, given)
         if name not in NAMES:
             raise ConfigError(f"there is no filter {name!r}; {hint(name, NAMES)}")
         if len(value) > MAX_VALUE or "\0" in value:

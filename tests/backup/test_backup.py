@@ -210,7 +210,8 @@ def test_a_drill_proves_log_and_books_and_leaves_nothing(world: World, kept: Bac
     assert (done.rpo_seconds, done.against) == (90.0, "the live log")
     assert [phase.name for phase in done.phases] == ["copy and recover", "start and migrate", "verify", "rebuild"]
     assert done.rto_seconds >= sum(phase.seconds for phase in done.phases) - 0.01
-    assert list((world.place / "drills").iterdir()) == []
+    assert not (world.place / "drills").exists(), "the directories that were made for it go too"
+    assert world.place.exists()
 
 
 def test_a_drill_finds_a_log_that_was_changed_before_the_backup(world: World) -> None:

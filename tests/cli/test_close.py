@@ -178,7 +178,12 @@ def test_it_fits_the_terminal_and_says_what_is_next(
         (("--sign",), 2, "a signature says why"),
         (("--text", "why"), 2, "are for --sign"),
         (("--list", "--show"), 2, "give one of --list and --show"),
-        (("--account", "NOBODY"), 2, "there is no such account"),
+        (("--account", "NOBODY"), 2, "there is no account 'NOBODY'"),
+        (("--filter", "account=BINANC"), 2, "did you mean BINANCE?"),
+        (("--filter", "unit=NOPE"), 2, "there is no unit 'NOPE' in these closings"),
+        (("--filter", "cause=deposit"), 2, "closings cannot be narrowed by cause, only by account, gateway, unit and"),
+        (("--list", "--filter", "unit=USDT"), 2, "cannot be narrowed by unit, only by account and gateway"),
+        (("--filter", "unit=USDT", "--json"), 2, "--json has a closing whole"),
         (("--gateway", "prod-uk"), 2, "prod-uk"),
     ],
 )
@@ -187,6 +192,13 @@ def test_slips_are_told(
 ) -> None:
     done = recon("close", *arguments)
     assert (done.status, words in done.err) == (status, True), done.err
+
+
+def test_a_filter_narrows_what_is_shown(recon: Recon, traded: TestDatabase) -> None:
+    done = recon("close", "--date", DAY, "--all", "--filter", f"account={ACCOUNT}", "--filter", "unit=USDT")
+    assert "COINBASE/DESK" not in done.out
+    lines = [line.split() for line in done.out.splitlines() if ACCOUNT in line]
+    assert [word for word in ("USDT", "BTC", "ETH") if any(word in line for line in lines)] == ["USDT"], done.out
 
 
 def test_a_shared_login_signs_nothing(recon: Recon, traded: TestDatabase) -> None:

@@ -86,6 +86,8 @@ def test_accounts_gaps_and_questions(recon: Recon, story: CoverageLog) -> None:
     assert shown.status == 0, shown.err
     titles = [line.split(" since ")[0] for line in shown.out.splitlines() if line.startswith("# ")]
     assert titles == ["# accounts, in % of the time", "# gaps", "# open questions"]
+    (heading,) = (line for line in shown.out.splitlines() if line.startswith("# accounts"))
+    assert heading.endswith(", or since each one's first event"), "the share is of no time before that"
     accounts = {line.split()[1]: line for line in shown.out.split("# gaps")[0].splitlines()[2:]}
     assert accounts[B].split()[:3] == ["eu", B, "covered"]
     assert "+2.5 s" in accounts[B]

@@ -69,9 +69,24 @@ def test_a_person_is_asked(recon: Recon, here: Path, monkeypatch: pytest.MonkeyP
     assert (gateway.auth.method, sorted(gateway.accounts)) == ("query", ["BITMEX", "DERIBIT"])
 
 
+def test_a_person_is_asked_again_for_what_cannot_be_used(
+    recon: Recon, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["prod-us", "wsss://a.example.com/", "", "wss://a.example.com/", "heade", "header", "BITMEX", "kye", "key"]
+    monkeypatch.setattr("sys.stdin", Typed("".join(f"{line}\n" for line in [*typed, "n"])))
+    done = recon("init", "mine.toml")
+    assert done.status == 0, done.err
+    for told in ("wsss://a.example.com/: an address begins", "did you mean header?", "kye cannot be read: "):
+        assert told in done.err
+    assert "recon doctor -c mine.toml, and recon run -c mine.toml" in done.err
+    gateway = load_settings(here / "mine.toml", {}).gateways["prod-us"]
+    assert (gateway.urls, gateway.auth.method) == (["wss://a.example.com/"], "header")
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        (("--url", "wss://x/", "--data-dir", "key/data"), "--data-dir key/data cannot be made in "),
         ((), "the gateway's address is missing: give --url"),
         (("--url", "https://x/"), "https://x/: an address begins with wss:// or ws://"),
         (("--url", "wss://x/", "--auth", "heade"), "there is no method 'heade'; did you mean header?"),
@@ -79,13 +94,7 @@ def test_a_person_is_asked(recon: Recon, here: Path, monkeypatch: pytest.MonkeyP
         (("--url", "wss://x/", "--auth", "header"), "method header needs the file that holds the API key"),
         (("--url", "wss://x/", "--auth", "header", "--api-key-file", "no"), "no cannot be read"),
         (("--url", "wss://x/", "--auth", "certificate"), "client.pem cannot be read"),
-        (
-            (
-                "--url",
-                "managed",
-            ),
-            "needs method",
-        ),
+        (("--url", "managed"), "managed needs a proof of who asks (--auth): header, query or certificate"),
     ],
 )
 def test_answers_that_cannot_be_used_write_nothing(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from recon.errors import ConfigError
 from recon.reads.filter import NAMES, Filter, of_pairs, of_words
+from recon.reconciliation.causes.registry import CAUSES
 
 NOW = datetime(2026, 11, 28, 19, 33, 19, tzinfo=UTC)
 COLUMNS = {"gateway": "gateway", "account": "accounts && {values}", "state": "state", "since": "opened_at"}
@@ -26,6 +27,18 @@ def test_several_values_of_a_name_are_alternatives_and_names_hold_together() -> 
         "state": ["open", "assigned"],
         "since": NOW - timedelta(hours=2),
     }
+
+
+def test_the_name_of_a_column_finds_its_filter() -> None:
+    assert of_words(["asset=SOL", "unit=BTC"]).given == {"unit": ("SOL", "BTC")}
+    assert of_words(["case_id=ab"]).one("case") == "ab"
+
+
+def test_all_causes_are_named_to_whoever_names_none() -> None:
+    with pytest.raises(ConfigError) as refused:
+        of_words(["cause=zzz"]).check_words()
+    told = str(refused.value).removeprefix("there is no cause 'zzz'; there are ")
+    assert told.split(", ") == sorted(CAUSES)
 
 
 def test_nothing_asked_for_is_true() -> None:

@@ -177,7 +177,9 @@ def investigate(request: BreakRequest, *, text: Text = None) -> None:
 def propose(
     request: BreakRequest,
     *,
-    cause: Annotated[str, typer.Option(metavar="CAUSE", help="The cause: deposit, missed_fill, fee_variance, …")],
+    cause: Annotated[
+        str, typer.Option(metavar="CAUSE", help="The cause, such as deposit; `recon docs architecture` has all.")
+    ],
     entry: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="The amount to book, signed. [default: each break's amount]")
     ] = None,

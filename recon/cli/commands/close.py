@@ -12,6 +12,8 @@ from recon.cli.answer import Answer, answer
 from recon.cli.close_screen import (
     DIFFERENCES,
     SIGNED,
+    UNIT_FILTERS,
+    check_units,
     close_screen,
     difference_rows,
     document_of,
@@ -35,6 +37,8 @@ from recon.display.words import counted
 from recon.errors import ConfigError, IntegrityError
 from recon.reads.close import AccountClose, read_closes, signed_closes, verify
 from recon.reads.close_days import check_day
+from recon.reads.filter import Filter
+from recon.reads.known_names import check_filter
 from recon.reads.signing import signatures
 
 #: The exit status of a day that is not clean.
@@ -82,6 +86,8 @@ def close(
         raise ConfigError(f"give one of {' and '.join(asked)}: each is a question of its own")
     if (text is not None or accept_gaps) and not sign:
         raise ConfigError("--text and --accept-gaps are for --sign")
+    only = _narrowed(options.filter, units=not (sign or listed or verified), json=json and not diff)
+    gateway, account = _one_gateway(gateway, only), [*(account or ()), *only.account]
     on, settings = None if day is None else day_of(day), settings_of(config)
     if sign:
         _sign(settings, on, gateway, account, text, accept_gaps=accept_gaps, json=json)
@@ -91,7 +97,11 @@ def close(
         _verify(settings, on, gateway, account, json=json)
     else:
         status = [0]
-        read = _diff(on, gateway, account, status) if diff else _closes(on, gateway, account, status, every=every)
+        read = (
+            _diff(on, gateway, account, status, only)
+            if diff
+            else _closes(on, gateway, account, status, only, every=every)
+        )
         answer(settings, "close", options, read, json=json)
         if status[0]:
             raise typer.Exit(status[0])
@@ -101,9 +111,27 @@ def _modes(sign: bool, listed: bool, show: bool, diff: bool, verified: bool) -> 
     return [("--sign", sign), ("--list", listed), ("--show", show), ("--diff", diff), ("--verify", verified)]
 
 
+def _narrowed(asked: Filter, *, units: bool, json: bool) -> Filter:
+    """Return the filter; a day is signed, listed and verified whole. Errors: ConfigError for what it cannot narrow."""
+    names = {"gateway", "account", *(UNIT_FILTERS if units else ())}
+    asked.check_names(names, "closings" if units else "what is signed whole")
+    asked.check_words()
+    if json and UNIT_FILTERS & set(asked.given):
+        raise ConfigError("--json has a closing whole, as it is signed: leave out the filter of its units")
+    return asked
+
+
+def _one_gateway(gateway: str | None, only: Filter) -> str | None:
+    names = dict.fromkeys([*([gateway] if gateway else []), *only.gateway])
+    if len(names) > 1:
+        raise ConfigError(f"closings can be of one gateway, or of all; {len(names)} are given")
+    return next(iter(names), None)
+
+
 def _read(source: Source, on: date | None, gateway: str | None, accounts: Sequence[str] | None) -> list[AccountClose]:
     if gateway is not None:
         gateway_names(source, gateway)
+    check_filter(source, Filter(gateway=(gateway,) if gateway else (), account=tuple(accounts or ())))
     now = utc_now()
     closes = read_closes(source, now, day=on, gateway=gateway, accounts=accounts or None)
     check_day(closes, now)
@@ -111,10 +139,17 @@ def _read(source: Source, on: date | None, gateway: str | None, accounts: Sequen
 
 
 def _closes(
-    on: date | None, gateway: str | None, accounts: Sequence[str] | None, status: list[int], *, every: bool
+    on: date | None,
+    gateway: str | None,
+    accounts: Sequence[str] | None,
+    status: list[int],
+    only: Filter,
+    *,
+    every: bool,
 ) -> Callable[[Source], Answer]:
     def read(source: Source) -> Answer:
         closes = _read(source, on, gateway, accounts)
+        check_units([each.shown for each in closes], only)
         chosen = [
             *(["--gateway", gateway] if gateway else []),
             *(part for each in accounts or () for part in ("--account", each)),
@@ -122,18 +157,19 @@ def _closes(
         clean = all(each.shown.clean and not each.differs for each in closes)
         status[0] = 0 if clean else NOT_CLEAN
         now = utc_now()
-        screen = close_screen(closes, every=every, now=now, steps=next_steps(closes, chosen, now))
+        screen = close_screen(closes, every=every, now=now, steps=next_steps(closes, chosen, now), only=only)
         return Answer(screen, {"clean": clean, "accounts": [document_of(each) for each in closes]})
 
     return read
 
 
 def _diff(
-    on: date | None, gateway: str | None, accounts: Sequence[str] | None, status: list[int]
+    on: date | None, gateway: str | None, accounts: Sequence[str] | None, status: list[int], only: Filter
 ) -> Callable[[Source], Answer]:
     def read(source: Source) -> Answer:
         closes = [each for each in _read(source, on, gateway, accounts) if each.signed is not None]
-        rows = [row for each in closes for row in difference_rows(each.now, each.differs)]
+        check_units([each.now for each in closes], only)
+        rows = [row for each in closes for row in difference_rows(each.now, each.differs) if only.keeps(row, {"unit"})]
         status[0] = NOT_CLEAN if rows else 0
         empty = "nothing changed since it was signed" if closes else "nothing was signed"
         return Answer(Screen(tables=[Table(columns=DIFFERENCES, rows=rows)], empty=empty), rows)
@@ -165,7 +201,9 @@ def _show_signed(
         closes = [AccountClose(each.closing, each, []) for each in standing]
         if not closes:
             return Answer(Screen(tables=[], empty="nothing was signed"), [])
-        return Answer(close_screen(closes, every=every, now=utc_now()), [document_of(each) for each in closes])
+        check_units([each.shown for each in closes], options.filter)
+        screen = close_screen(closes, every=every, now=utc_now(), only=options.filter)
+        return Answer(screen, [document_of(each) for each in closes])
 
     answer(settings, "close", options, read, json=json)
 

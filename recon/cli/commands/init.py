@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from shlex import quote
+from typing import Annotated, Final, TypeVar
 
 import typer
 
@@ -18,12 +22,13 @@ from recon.cli.tables import terminal
 from recon.config import load_settings
 from recon.config.values import MAX_NAME
 from recon.errors import ConfigError
-from recon.nearest import hint
+from recon.nearest import hint, listed
 from recon.network_errors import system_text
 from recon.private_files import PRIVATE_FILE
 
 #: The gateway's name where nobody gives another.
 DEFAULT_NAME: Final = "main"
+_Read = TypeVar("_Read")
 
 
 def init(
@@ -66,19 +71,24 @@ def init(
     if file.exists():
         raise ConfigError(f"{file} is there already, and stays as it is; name another file, or edit it")
     asking = sys.stdin.isatty() and not url
+    name = _named(gateway) if gateway else _answer("Name of the gateway", DEFAULT_NAME, _named, asking=asking)
+    urls = _urls(url) if url else _answer("Its address (wss://…), or `managed`", "", _several_urls, asking=asking)
+    proof = f"Proof of who asks ({', '.join(METHODS)})"
+    method = _method(auth, ()) if auth else _answer(proof, "none", partial(_method, urls=urls), asking=asking)
     answers = Answers(
-        gateway=_named(gateway or _asked("Name of the gateway", DEFAULT_NAME, asking=asking)),
-        urls=_urls(url or _several(_asked("Its address (wss://…), or `managed`", "", asking=asking))),
-        method=_method(auth or _asked(f"Proof of who asks ({', '.join(METHODS)})", "none", asking=asking)),
+        gateway=name,
+        urls=urls,
+        method=method,
         api_key_file=api_key_file or "",
         certificate_file=certificate_file or "",
         private_key_file=private_key_file or "",
         accounts=account or _several(_asked("Accounts to prepare, if any (KRAKEN/JOHN, …)", "", asking=asking)),
-        data_dir=data_dir or "",
+        data_dir=_data_dir(data_dir, file) if data_dir else "",
     )
-    answers = _with_files(answers, asking=asking)
+    answers = _with_files(answers, file, asking=asking)
     _write(file, settings_text(answers))
-    note(f"{file} is written; only you may read it. Look at it, then: recon doctor, and recon run")
+    named = "" if file == CONFIG_BESIDE else f" -c {quote(str(file))}"
+    note(f"{file} is written; only you may read it. Look at it, then: recon doctor{named}, and recon run{named}")
     if check if check is not None else asking and typer.confirm("Ask the gateway now?", default=True, err=True):
         _check(file)
 
@@ -89,6 +99,18 @@ def _asked(question: str, default: str, *, asking: bool) -> str:
         return default
     answer = typer.prompt(question, default=default, err=True, show_default=bool(default))
     return str(answer).strip()
+
+
+def _answer(question: str, default: str, read: Callable[[str], _Read], *, asking: bool) -> _Read:
+    """Return an answer as `read` takes it; a person is asked again for one that it refuses. Errors: ConfigError."""
+    while True:
+        text = _asked(question, default, asking=asking)
+        try:
+            return read(text)
+        except ConfigError as error:
+            if not asking:
+                raise
+            note(str(error))
 
 
 def _several(text: str) -> list[str]:
@@ -111,25 +133,58 @@ def _urls(urls: list[str]) -> list[str]:
     return urls
 
 
-def _method(name: str) -> Method:
+def _several_urls(text: str) -> list[str]:
+    return _urls(_several(text))
+
+
+def _method(name: str, urls: Sequence[str]) -> Method:
     found = next((method for method in METHODS if method == name), None)
     if found is None:
         raise ConfigError(f"there is no method {name!r}; {hint(name, METHODS)}")
+    if found == "none" and MANAGED in urls:
+        raise ConfigError(f"{MANAGED} needs a proof of who asks (--auth): {listed(METHODS[1:], 'or')}")
     return found
 
 
-def _with_files(answers: Answers, *, asking: bool) -> Answers:
+def _data_dir(text: str, file: Path) -> str:
+    """Return a data directory that can be made. Errors: ConfigError.
+
+    Whether this account may make it does not matter: the service may run under another one.
+    """
+    place = file.absolute().parent / text
+    above = next((each for each in (place, *place.parents) if each.exists()), place)
+    try:
+        Path(tempfile.mkdtemp(prefix=".recon-", dir=above)).rmdir()
+    except PermissionError:
+        return text
+    except OSError as error:
+        raise ConfigError(f"--data-dir {text} cannot be made in {above}: {system_text(error)}") from error
+    return text
+
+
+def _readable(text: str, file: Path) -> str:
+    """Return the name of a file beside the settings that can be read. Errors: ConfigError."""
+    place = file.absolute().parent / text
+    try:
+        place.open("rb").close()
+    except OSError as error:
+        raise ConfigError(f"{text} cannot be read: {system_text(error)}") from error
+    return text
+
+
+def _with_files(answers: Answers, file: Path, *, asking: bool) -> Answers:
     """Return the answers with the files that the method needs. Errors: ConfigError where one is missing."""
     needs_key = answers.method in {"header", "query"} or (
         list(answers.urls) == [MANAGED] and answers.method == "certificate"
     )
     key_file, certificate = answers.api_key_file, answers.certificate_file
+    beside = partial(_readable, file=file)
     if needs_key and not key_file and not asking:
         raise ConfigError(f"method {answers.method} needs the file that holds the API key: give --api-key-file")
     if needs_key and not key_file:
-        key_file = _asked("File that holds the API key", "ems-api-key", asking=asking)
+        key_file = _answer("File that holds the API key", "ems-api-key", beside, asking=asking)
     if answers.method == "certificate" and list(answers.urls) != [MANAGED] and not certificate:
-        certificate = _asked("File that holds the client certificate", "client.pem", asking=asking)
+        certificate = _answer("File that holds the client certificate", "client.pem", beside, asking=asking)
     return Answers(
         gateway=answers.gateway, urls=answers.urls, method=answers.method, api_key_file=key_file,
         certificate_file=certificate, private_key_file=answers.private_key_file, accounts=answers.accounts,
