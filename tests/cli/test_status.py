@@ -160,7 +160,7 @@ def test_nothing_to_do_is_said_with_its_proof() -> None:
 
 
 def test_a_fresh_start_is_not_called_clear_and_the_title_agrees_with_the_column() -> None:
-    fresh = {"accounts": 0, "covered": 0, "units": {}, "open_cases": 0, "open_breaks": 0}
+    fresh: dict[str, Any] = {"accounts": 0, "covered": 0, "units": {}, "open_cases": 0, "open_breaks": 0}
     behind = [GATEWAY | {"lag_events": 84}, GATEWAY | {"name": "prod-us", "lag_events": 42}]
     text = "\n".join(status_lines(view(**fresh, gateways=behind), look()))
     assert text.startswith("recon  begins: nothing is known yet ")
