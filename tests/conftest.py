@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection, Engine, text
 
 from recon.db.embedded.cluster import SUPERUSER
@@ -39,6 +40,10 @@ UNSAFE_BUT_FAST = {
 }
 
 _numbers = count(1)
+
+# A busy machine may take any time for an example: slowness is no fault of what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
