@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
 MAX_FUNCTION_LINES = 70
@@ -104,6 +105,30 @@ def test_every_part_of_the_ledger_s_nouns_has_one_writer() -> None:
         if ast.unparse(node.value).rpartition(".")[2] in names
     ]
     assert not elsewhere, "\n".join(elsewhere)
+
+
+def test_no_property_is_bound_by_the_time_of_its_examples() -> None:
+    assert settings.default is not None
+    assert settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check
+
+
+#: The packages whose sentences people read: findings, causes, evidence, reasons, refusals.
+TOLD = {"ledger", "reconciliation", "deciding"}
+
+
+def test_sentences_have_figures_as_the_screens_do() -> None:
+    """`plain` is for what programs read: a sentence has separators, and no digit that says nothing."""
+    raw = [
+        f"{path.relative_to(ROOT)}:{node.lineno} writes {ast.unparse(node)} into a sentence"
+        for path in SOURCES
+        if path.relative_to(ROOT).parts[1] in TOLD
+        for text in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for node in ast.walk(text)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "plain"
+    ]
+    assert not raw, "\n".join(raw)
 
 
 def test_the_top_level_is_what_was_agreed() -> None:

@@ -20,10 +20,10 @@ from recon.deciding.proposals import awaiting_approval, waiting_proposal
 from recon.deciding.recording import Decision, findings_at, raise_refusals, refusals
 from recon.deciding.selection import SHORT, BreakFilter, SelectedBreak
 from recon.deciding.steps import Payload, decisions_of, outcomes, without_none
+from recon.display.figures import shown
 from recon.display.ids import short_id
 from recon.display.words import counted
 from recon.errors import ConfigError
-from recon.exact import plain
 from recon.reads.filter import Filter
 from recon.reads.known_names import check_filter
 from recon.reconciliation.model.lifecycle import ACTIVE, PersonStep
@@ -94,7 +94,7 @@ def _note_other_legs(connection: Connection, selected: Sequence[SelectedBreak]) 
 def _confirm(step: str, selected: Sequence[SelectedBreak]) -> None:
     """Ask whether to take the step on the breaks that a filter selected."""
     amounts = [abs(each.amount_usd) for each in selected if each.amount_usd is not None]
-    worth = f"about {plain(sum(amounts, Decimal(0)).quantize(Decimal(1)))} USD" if amounts else "worth unknown"
+    worth = f"about {shown(sum(amounts, Decimal(0)).quantize(Decimal(1)))} USD" if amounts else "worth unknown"
     unknown = len(selected) - len(amounts)
     also = f", {unknown} of unknown worth" if amounts and unknown else ""
     cases = counted(len({each.case_id for each in selected}), "case")

@@ -55,7 +55,7 @@ class ThreadedDatabase:
         with trio.move_on_at(end) as waiting:
             await self._turns.acquire_on_behalf_of(turn)
         if waiting.cancelled_caught:
-            raise deadline_exceeded(deadline)
+            raise DeadlineExceeded(f"no connection was free for {deadline:g} s, so a transaction did not begin")
         try:
             transaction = _Transaction(self._engine, work, deadline)
             remaining = max(0.0, end - trio.current_time())

@@ -10,6 +10,7 @@ from recon.db.source import Row, Source, query_rows
 from recon.deciding.recording import Recorded
 from recon.deciding.selection import SHORT, SelectedBreak, refuse
 from recon.deciding.steps import Payload, without_none
+from recon.display.figures import shown
 from recon.display.ids import DIGEST
 from recon.errors import ConfigError, DecisionRefused
 from recon.exact import plain
@@ -49,7 +50,7 @@ def _refuse_other_way(selected: Sequence[SelectedBreak], cause: str) -> None:
     if sign is not None:
         is_, are = ("debit", "credits") if sign > 0 else ("credit", "debits")
         wrong = [each for each in selected if each.owned * sign < 0]
-        amounts = [f"break {each.id[:SHORT]} of {plain(each.amount)} {each.unit} is a {is_}" for each in wrong]
+        amounts = [f"break {each.id[:SHORT]} of {shown(each.amount)} {each.unit} is a {is_}" for each in wrong]
         refuse([f"{each}, and {cause}s are {are}: propose another cause for it" for each in amounts])
 
 

@@ -67,6 +67,11 @@ def aligned(figures: Sequence[Figure]) -> list[str]:
     return [each.whole.rjust(whole) + each.fraction.ljust(fraction) for each in figures]
 
 
+def shown(value: Decimal | int | None) -> str:
+    """Return a number at its own scale, for a sentence: `1,205.5`."""
+    return figure(value).text
+
+
 def amount(value: Decimal | int | None, unit: str, scale: int | None = None) -> str:
     """Return a signed amount with its unit, for a sentence: `+0.200 ETH`."""
     return f"{figure(value, scale, signed=True).text} {unit}"

@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from recon.display.words import counted
 from recon.ledger.account import OBSERVED, Account, State
 from recon.ledger.backfills import Lost
 
@@ -106,4 +107,4 @@ def _state_of(account: Account) -> tuple[State, str | None]:
 
 def _missing_reason(orders: Collection[str]) -> str:
     named = ", ".join(islice(orders, MAX_NAMED)) + (" …" if len(orders) > MAX_NAMED else "")
-    return f"{len(orders)} {'order' if len(orders) == 1 else 'orders'} not accounted for: {named}"
+    return f"{counted(len(orders), 'order')} not accounted for: {named}"

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
 
+from recon.display.ages import duration
+from recon.display.figures import shown
 from recon.errors import DocumentRefused
 from recon.ledger.rules import AccountRules, Rules, parse_rules
 from recon.source_class import at_least_as_independent
@@ -64,11 +67,11 @@ def _account_relaxations(before: AccountRules, after: AccountRules) -> list[str]
 def _margins(before: AccountRules, after: AccountRules) -> Iterator[str]:
     """Yield wider margins, and decisions that need fewer people."""
     if after.settlement_window_us > before.settlement_window_us:
-        yield f"settlement_window from {before.settlement_window_us} to {after.settlement_window_us} us"
+        yield f"settlement_window from {_time(before.settlement_window_us)} to {_time(after.settlement_window_us)}"
     if after.material_usd > before.material_usd:
-        yield f"material_usd from {before.material_usd} to {after.material_usd}"
+        yield f"material_usd from {shown(before.material_usd)} to {shown(after.material_usd)}"
     if after.learn_fees_up_to > before.learn_fees_up_to:
-        yield f"learn_fees_up_to from {before.learn_fees_up_to} to {after.learn_fees_up_to}"
+        yield f"learn_fees_up_to from {shown(before.learn_fees_up_to)} to {shown(after.learn_fees_up_to)}"
     if after.fees and after.fees != before.fees:
         yield "the fee schedule"
     rarer = after.funding.every_us % before.funding.every_us == 0
@@ -92,7 +95,7 @@ def _sources(before: AccountRules, after: AccountRules) -> Iterator[str]:
     if after.require_source not in at_least_as_independent(required):
         yield f"require_source from {required} to {after.require_source or 'none'}"
     if after.most_source_age_us > before.most_source_age_us:
-        yield f"source_age from {before.most_source_age_us} to {after.most_source_age_us} us"
+        yield f"source_age from {_time(before.most_source_age_us)} to {_time(after.most_source_age_us)}"
 
 
 def _tolerances(before: AccountRules, after: AccountRules) -> Iterator[str]:
@@ -108,11 +111,11 @@ def _unit_tolerances(of: str, before: AccountRules, after: AccountRules, unit: s
         earlier: Decimal = getattr(old, name)
         later: Decimal = getattr(new, name)
         if later > earlier:
-            yield f"tolerance{of}, {name}, from {earlier} to {later}"
+            yield f"tolerance{of}, {name}, from {shown(earlier)} to {shown(later)}"
     if unit is not None:
         old_quantum, new_quantum = before.quantum_of(unit), after.quantum_of(unit)
         if new_quantum != old_quantum and (new_quantum is None or old_quantum is None or new_quantum > old_quantum):
-            yield f"quantum{of} from {old_quantum or 'what is seen'} to {new_quantum or 'what is seen'}"
+            yield f"quantum{of} from {_step(old_quantum)} to {_step(new_quantum)}"
 
 
 def _comparisons(before: AccountRules, after: AccountRules) -> Iterator[str]:
@@ -124,3 +127,11 @@ def _comparisons(before: AccountRules, after: AccountRules) -> Iterator[str]:
         new_terms = after.contracts.get(symbol)
         if terms.modelled and (new_terms is None or not new_terms.modelled):
             yield f"cash of {symbol} is no longer modelled"
+
+
+def _step(quantum: Decimal | None) -> str:
+    return shown(quantum) if quantum else "what is seen"
+
+
+def _time(us: int) -> str:
+    return duration(timedelta(microseconds=us))

@@ -27,6 +27,7 @@ import trio
 
 from recon.backoff import Backoff
 from recon.db.blocking import RunBlocking, run_in_thread
+from recon.display.words import counted
 from recon.errors import AppendRefused, DatabaseError, LeaseLost, ReconError
 from recon.log.append import Appended
 from recon.log.buffer import Buffer
@@ -223,7 +224,7 @@ class Recorder:
             if lost:
                 self._log.error("frames were received and not appended", events=lost, reason=self._status.detail)
             self._lease.close()
-            self._status.set("stopped", f"{lost} events were not appended" if lost else "")
+            self._status.set("stopped", f"{counted(lost, 'event')} not appended" if lost else "")
 
     def finish(self) -> None:
         """Close the buffer and have `run` return once the waiting events are appended, within the drain's bound."""

@@ -190,7 +190,8 @@ def read_closes(
 ) -> list[AccountClose]:
     """Return the day of each account; without a day each account's last one that is over.
 
-    It is as known now, or at log positions by gateway. An account that has no business on the day is left out.
+    It is as known now, or at log positions by gateway. An account that has no business on the day is left out, and so
+    is one that was not heard of by its cut-off, where another was: it has no gap before its first sign of life.
     Errors: ConfigError where there is no such account, or the day is none of business for all of them.
     """
     scope = {"gateway": gateway, "accounts": None if accounts is None else list(accounts)}
@@ -214,7 +215,7 @@ def read_closes(
                 )
     if idle and not closes:
         raise ConfigError(idle[0])
-    return closes
+    return [each for each in closes if not each.unknown] or closes
 
 
 def _of_account(source: Source, account: str, day: date, rules: Rules, known: Known) -> AccountClose:

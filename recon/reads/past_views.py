@@ -72,7 +72,12 @@ CASES: Final = f"""
             ARRAY['open', 'assigned', 'investigating', 'proposed', 'accepted', 'resolved', 'explained', 'cleared'],
             b.state
         )))[1] AS state,
-        min(b.opened_at) AS opened_at
+        min(b.opened_at) AS opened_at,
+        ARRAY(
+            SELECT u.cause
+            FROM unnest(array_agg(b.cause ORDER BY b.after_seq, b.id)) WITH ORDINALITY AS u (cause, place)
+            GROUP BY u.cause ORDER BY min(u.place)
+        ) AS causes
     FROM recon_exact.breaks_as_of{ARGUMENTS} AS b
     GROUP BY b.case_id, b.gateway
 """  # noqa: S608 - our own

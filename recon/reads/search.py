@@ -34,7 +34,8 @@ SELECT u.gateway, u.unit AS name, u.verdict AS state, u.account, u.unit_kind FRO
 WHERE starts_with(lower(u.unit), lower(:q)) OR lower(u.coinapi) = lower(:q)
 ORDER BY lower(u.unit) <> lower(:q), u.gateway, u.account, u.unit LIMIT :limit""",  # noqa: S608 - names of our own
     "case": """
-SELECT c.gateway, c.case_id AS name, c.state, array_to_string(c.accounts, ', ') AS account, c.cause
+SELECT c.gateway, c.case_id AS name, c.state, array_to_string(c.accounts, ', ') AS account,
+       array_to_string(c.causes, ', ') AS cause
 FROM recon_exact.cases AS c WHERE starts_with(c.case_id, lower(:q))
 ORDER BY c.opened_at DESC LIMIT :limit""",
     "break": """

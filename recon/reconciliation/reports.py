@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import plain
+from recon.display.figures import shown
 from recon.ledger.ledger import quantum_of
 from recon.ledger.observations import Observation
 from recon.ledger.rules import CHAIN_WINDOWS
@@ -54,6 +54,6 @@ def differs_in_quiet(context: ComparisonContext, observation: Observation) -> bo
     moved = spoken or unit.balance.last_clock > observation.clock - quiet
     if moved or last in observation.values:
         return False
-    message = f"REST reports {plain(rest)}, the WebSocket last reported {plain(last)}"
+    message = f"REST reports {shown(rest)}, the WebSocket last reported {shown(last)}"
     context.ledger.note_finding(unit.account, context.at, "rest_differs", unit.code, message)
     return True

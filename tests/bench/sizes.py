@@ -45,7 +45,7 @@ class Sizes(msgspec.Struct, frozen=True):
     flat_events: int = 1_000_000
     flat_accounts: tuple[int, ...] = (1, 100, 1_000)
     flat_account_events: int = 200_000
-    flat_idle: tuple[int, ...] = (0, 10, 50)
+    flat_idle: tuple[int, ...] = (0, 10, 50, 200)
     flat_frames: int = 10_000
     flat_rate: int = 500
     #: Turns of comparing with and without: in the first one comes first, in the second the other.

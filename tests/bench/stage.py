@@ -27,6 +27,8 @@ from recon.db.migrate import migrate
 from recon.db.roles import ANALYST, OWNER, SERVICE
 
 PEERS: Final = "peers"
+#: Connections of the server: 200 idle gateways keep one each, more than `recon run` starts its own server with.
+CONNECTIONS: Final = 300
 _SYNCS: Final = 50
 
 
@@ -63,7 +65,7 @@ def stage(parent: Path | None) -> Iterator[Stage]:
     place = Path(tempfile.mkdtemp(prefix="recon-bench-", dir=parent))
     place.chmod(0o711)
     try:
-        with EmbeddedPostgres(place / "data") as server:
+        with EmbeddedPostgres(place / "data", options={"max_connections": str(CONNECTIONS)}) as server:
             migrate(server.url(OWNER))
             with psycopg.connect(libpq_url(server.url(SUPERUSER)), autocommit=True) as connection:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(PEERS)))

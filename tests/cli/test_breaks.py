@@ -519,7 +519,7 @@ def test_to_accept_what_is_material_needs_two_logins(recon: Recon, day: TestData
     assert asked.status == 0, asked.err
     (outcome,), (digest,) = asked.json()["breaks"], asked.json()["digests"]
     assert (outcome["was"], outcome["step"], outcome["state"]) == ("open", "accept", "proposed")
-    assert "USD, above 10000" in outcome["outcome"]
+    assert "USD, above 10,000.00 USD" in outcome["outcome"]
     shown = recon("break", "show", row["id"]).out
     assert "test_alice proposed to accept it for a while; a second login approves" in shown
     assert "proposed by test_alice at event" in shown

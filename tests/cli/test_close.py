@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from recon.db.engine import create_engine
+from recon.simulator.scenarios import clean_plan
 from tests.cli.accountant import ACCOUNT, CUT_OFF, DAY, GATEWAY, OF
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
 from tests.support.command_line import Become
-from tests.support.database_days import fold
+from tests.support.database_days import fold, write_day
 from tests.support.reports_written import written_in_every_format
 
 pytestmark = pytest.mark.postgres
@@ -107,6 +108,18 @@ def test_a_day_of_before_the_log_is_neither_shown_nor_signed(recon: Recon) -> No
         assert "nothing is known of 2025-01-01: no account was heard of before its cut-off" in " ".join(
             done.err.split()
         )
+
+
+def test_an_account_that_came_later_has_no_gap_before_it(recon: Recon, become: Become, traded: TestDatabase) -> None:
+    write_day(traded.service_url, clean_plan(seed=7, duration=5.0), ends_at=CUT_OFF + timedelta(hours=2))
+    closes = recon("close", "--date", DAY, "--json").json()["accounts"]
+    assert {each["closing"]["gateway"] for each in closes} == {"prod-eu", "prod-us"}
+    become("alice")
+    alone = recon("close", "--date", DAY, "--gateway", "sim", "--sign", "--text", "so be it", "--accept-gaps")
+    assert (alone.status, "nothing is known of" in alone.err) == (2, True)
+    refused = recon("close", "--date", DAY, "--sign", "--text", "so be it")
+    assert "coverage is not whole" in refused.err
+    assert "nothing was known of the account yet" not in refused.err
 
 
 def test_a_signed_day_is_a_report_too(recon: Recon, become: Become, traded: TestDatabase, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from recon import errors
 from recon.cli import command_line
 from recon.cli.interrupt import INTERRUPTED
 from recon.errors import ReconError
-from recon.simulator.scenarios import PLANS
+from recon.simulator.scenarios import LEAST_SECONDS, PLANS
 from tests.cli.conftest import Recon
 
 ROOT = Path(__file__).parents[2]
@@ -156,5 +156,7 @@ def test_simulate_refuses_what_it_does_not_know(recon: Recon) -> None:
     assert one.status == 2
     assert "2 gateways (logged, unlogged), and 1 given" in " ".join(one.err.split())
     assert "--port PORT --port PORT" in " ".join(one.err.split())
-    assert recon("simulate", "--duration", "5").status == 8
+    short = recon("simulate", "--duration", "5")
+    assert short.status == 2
+    assert f"must be at least {LEAST_SECONDS}" in " ".join(short.err.split())
     assert recon("demo", "--headless", "--duration", "5").status == 2

@@ -216,7 +216,7 @@ async def test_waiting_for_a_free_thread_counts(engine: Engine) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(db.run, hold, deadline=AMPLE))
         await trio.to_thread.run_sync(inside.wait)
-        with pytest.raises(DeadlineExceeded):
+        with pytest.raises(DeadlineExceeded, match=r"no connection was free for 0\.1 s"):
             await db.run(count, deadline=0.1)
         go_on.set()
 

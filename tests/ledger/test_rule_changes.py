@@ -33,8 +33,8 @@ BEFORE = AccountRules(
     business_days=(0, 1, 2, 3, 4),
 )
 LOOSER: dict[str, AccountRules] = {
-    "settlement_window from 5000000 to 6000000 us": msgspec.structs.replace(BEFORE, settlement_window_us=6_000_000),
-    "material_usd from 10000 to 10001": msgspec.structs.replace(BEFORE, material_usd=D(10001)),
+    "settlement_window from 5.0 s to 6.0 s": msgspec.structs.replace(BEFORE, settlement_window_us=6_000_000),
+    "material_usd from 10,000 to 10,001": msgspec.structs.replace(BEFORE, material_usd=D(10001)),
     "learn_fees_up_to from 0.006 to 0.01": msgspec.structs.replace(BEFORE, learn_fees_up_to=D("0.01")),
     "the fee schedule": msgspec.structs.replace(BEFORE, fees=[FeeRule(taker=D("0.003"))]),
     "when an off-exchange settlement is expected": msgspec.structs.replace(

@@ -74,7 +74,7 @@ def test_what_is_material_is_proposed_and_accepted_by_another(rate: int | None) 
     assert steps(driver, known) == [("propose", "proposed", ALICE), ("accept", "accepted", BOB)]
     reasons = [each.reason for each in driver.transitions() if each.actor is not None]
     assert reasons[0].startswith("alice asks to accept it up to 1.5 until 2026-")
-    assert ("its case comes to 30000.0 USD, above 10000" if rate else "no USD value") in reasons[0]
+    assert ("its case comes to 30,000.00 USD, above 10,000.00 USD" if rate else "no USD value") in reasons[0]
     assert reasons[1].startswith("bob approves to accept it up to 1.5 until 2026-")
     assert [entry.cause for entry in driver.entries("BTC")] == ["opening"], "nothing is booked"
     report(driver, "9", 60, rate=rate)
@@ -101,7 +101,7 @@ def test_what_is_material_is_accepted_by_two_authenticated_logins(asks: str, app
 def test_a_small_break_accepted_up_to_much_is_material() -> None:
     driver, known = driver_with_break(rate=100)
     asked(driver, known, amount="200")
-    assert "its case comes to 20000 USD" in driver.transitions("propose")[0].reason
+    assert "its case comes to 20,000.00 USD" in driver.transitions("propose")[0].reason
 
 
 def test_what_is_accepted_in_a_day_adds_up_with_what_is_approved() -> None:
@@ -111,7 +111,7 @@ def test_what_is_accepted_in_a_day_adds_up_with_what_is_approved() -> None:
     report(driver, "8", 40, rate=6_000)
     (second,) = [known for known in driver.breaks("BTC") if known is not first]
     digest = asked(driver, second)
-    assert "the account's approvals of the day are 12000 USD" in driver.transitions("propose")[0].reason
+    assert "the account's approvals of the day are 12,000.00 USD" in driver.transitions("propose")[0].reason
     record_decision(driver, "approve", second, digest=digest)
     assert state_of(second) == "proposed"
     record_decision(driver, "approve", second, by=BOB, digest=digest)

@@ -237,7 +237,7 @@ def test_the_day_s_approvals_of_an_account_add_up() -> None:
     digest = proposed(driver, second)
     record_decision(driver, "approve", second, digest=digest)
     assert state_of(second) == "proposed"
-    assert "the account's approvals of the day are 12000 USD" in refusals(driver)[0].message
+    assert "the account's approvals of the day are 12,000.00 USD, above 10,000.00 USD" in refusals(driver)[0].message
     driver.event("frame", b"{}", after=86_400)
     record_decision(driver, "approve", second, digest=digest)
     assert state_of(second) == "resolved"

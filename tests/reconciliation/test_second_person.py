@@ -51,7 +51,7 @@ def test_one_person_alone_explains_no_material_break() -> None:
     assert (waiting.usd, waiting.fact.by.login) == (D(630_000), "alice")
     (found,) = driver.findings("fact_waits")
     assert "waits for a second person" in found.message
-    assert "630000" in found.message
+    assert "comes to 630,000.00 USD, above 10,000.00 USD" in found.message
 
 
 @pytest.mark.parametrize("amount", ["-7", "7", "-0.12", "0.12"])
@@ -171,7 +171,7 @@ def test_facts_and_approvals_of_a_day_count_together() -> None:
     assert driver.value("BTC") == D("10.1")
     record_decision(driver, "propose", known, cause="withdrawal")
     record_decision(driver, "approve", known, digest=known.proposal.digest if known.proposal else "")
-    assert "above 10000" in driver.findings("decision_refused")[0].message
+    assert "above 10,000.00 USD" in driver.findings("decision_refused")[0].message
     record_decision(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
     assert driver.value("BTC") == D("10.02")
 

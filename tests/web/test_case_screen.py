@@ -15,6 +15,7 @@ import trio
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 
+from recon.alerts.channels.open_set import read_open_set
 from recon.clock import utc_now
 from recon.db.engine import libpq_url
 from recon.db.reader import open_reader
@@ -113,6 +114,31 @@ async def test_the_list_is_what_sql_gives(day: TestDatabase, engine: Engine) -> 
         (row,) = rows(day, "SELECT amount_usd FROM recon.cases WHERE case_id = %s", case)
         assert worth_figure(row["amount_usd"]).text in told[case]
     assert f"{len(cases)} cases, {len(legs)} breaks" in words_of(page)
+
+
+async def test_a_case_of_several_causes_tells_all_of_them_and_the_worst_severity(
+    day: TestDatabase, engine: Engine
+) -> None:
+    (case,) = rows(day, "SELECT case_id FROM recon.cases WHERE breaks = 2 AND open_breaks = 2 ORDER BY 1 LIMIT 1")
+    legs = rows(day, "SELECT id FROM recon.breaks WHERE case_id = %s ORDER BY after_seq, id", case["case_id"])
+    with psycopg.connect(libpq_url(day.superuser_url), autocommit=True) as raw:
+        for leg, cause, severity in zip(legs, ("missed_fill", "dust"), ("low", "critical"), strict=True):
+            raw.execute(
+                "UPDATE recon_store.breaks SET cause = %s, severity = %s WHERE id = %s", (cause, severity, leg["id"])
+            )
+    (told,) = rows(day, "SELECT cause, causes, severity FROM recon.cases WHERE case_id = %s", case["case_id"])
+    assert told == {"cause": "missed_fill", "causes": ["missed_fill", "dust"], "severity": "critical"}
+    async with visitor(day, engine) as somebody:
+        page = await somebody.get(f"/cases/{case['case_id']}")
+        listed = await somebody.get("/breaks?cause=dust")
+        (found,) = (await somebody.get(f"/api/v1/cases?cause=dust&case={case['case_id']}")).json()["data"]
+    assert "<dt>cause</dt><dd>missed_fill, dust</dd>" in page.text
+    assert "<dt>severity</dt><dd>critical</dd>" in page.text
+    assert "missed_fill, dust" in words_of(listed)
+    assert (found["causes"], found["severity"]) == (["missed_fill", "dust"], "critical")
+    with engine.connect() as connection:
+        (alert,) = [each for each in read_open_set(connection, GATEWAYS, utc_now()) if case["case_id"] in each.key]
+    assert (alert.cause, alert.severity) == ("missed_fill, dust", "critical")
 
 
 async def test_the_overview_names_every_open_case_and_its_sums_are_those_of_sql(

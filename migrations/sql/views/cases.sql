@@ -15,7 +15,11 @@ SELECT
     (array_agg(t.severity ORDER BY array_position(
         ARRAY['info', 'low', 'medium', 'high', 'critical'],
         t.severity
-    ) DESC NULLS LAST))[1] AS severity
+    ) DESC NULLS LAST))[1] AS severity,
+    ARRAY(
+        SELECT u.cause FROM unnest(array_agg(t.cause ORDER BY t.after_seq, t.id)) WITH ORDINALITY AS u (cause, place)
+        GROUP BY u.cause ORDER BY min(u.place)
+    ) AS causes
 FROM recon_store.breaks AS t
 JOIN recon_store.editions AS c ON c.gateway = t.gateway AND c.edition = t.edition AND c.state = 'current'
 GROUP BY t.case_id, t.gateway;
@@ -28,9 +32,11 @@ COMMENT ON COLUMN recon_exact.cases.breaks IS 'How many breaks it has, open or o
 COMMENT ON COLUMN recon_exact.cases.open_breaks IS 'How many of them are open, in whatever state of being worked on';
 COMMENT ON COLUMN recon_exact.cases.amount_usd IS
     'Sum of the sizes of its breaks, in USD, not negative; null: of one of them no rate is known (not zero)';
-COMMENT ON COLUMN recon_exact.cases.cause IS 'The cause of its first break';
+COMMENT ON COLUMN recon_exact.cases.cause IS 'The cause of its first break; causes has all of them';
 COMMENT ON COLUMN recon_exact.cases.state IS 'That of the break that has come least far';
 COMMENT ON COLUMN recon_exact.cases.opened_at IS 'Log time at which the first of them opened';
 COMMENT ON COLUMN recon_exact.cases.severity IS 'The highest of its breaks; null: not judged';
+COMMENT ON COLUMN recon_exact.cases.causes IS
+    'The causes of its breaks, each once, in the order of the first break of each; several: its breaks differ';
 
 GRANT SELECT ON recon_exact.cases TO recon_analyst, recon_service, recon_operator;

@@ -18,10 +18,11 @@ from recon.alerts.break_alert import OPENED
 from recon.alerts.channels.hearing import Hearing
 from recon.alerts.channels.level import MAX_TEXT, SEVERITIES, OpenAlert
 from recon.alerts.policy.model import Signal, Silence
-from recon.alerts.policy.routing import is_silenced
+from recon.alerts.policy.routing import CERTAINTIES, is_silenced
 from recon.alerts.silence_store import silences_at
 from recon.alerts.watch.facts import SERVICE
 from recon.db.raw import cursor_of
+from recon.display.figures import shown
 from recon.exact import plain
 from recon.times import to_datetime
 
@@ -47,7 +48,7 @@ _OPEN: Final = frozenset({"open", *_TAKEN_UP})
 
 _BREAKS: Final = """
     SELECT b.gateway, b.case_id, b.id, b.account, b.unit, b.amount, b.amount_usd, b.cause, b.certainty, b.state,
-           b.severity, b.opened_at, b.closed_at, b.assignee
+           b.severity, b.opened_at, b.closed_at, b.assignee, b.after_seq
     FROM recon_exact.breaks AS b
     WHERE b.gateway = ANY(%s::text[])
       AND (b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted') OR b.closed_at >= %s)
@@ -83,6 +84,7 @@ class Leg(msgspec.Struct, frozen=True):
     opened_at: datetime
     closed_at: datetime | None
     assignee: str | None
+    after_seq: int
 
 
 _Condition: TypeAlias = tuple[str, str, str | None, str | None, datetime | None, datetime | None]
@@ -179,24 +181,25 @@ def _is_heard(row: _Condition, silences: Sequence[Silence], hearing: Hearing | N
 
 def cases_of(legs: Iterable[Leg], now: datetime) -> list[OpenAlert]:
     """Return the cases of breaks; what nobody is told of counts as over."""
-    ordered = sorted(legs, key=lambda leg: (leg.gateway, leg.case_id, leg.opened_at, leg.break_id))
+    ordered = sorted(legs, key=lambda leg: (leg.gateway, leg.case_id, leg.after_seq, leg.break_id))
     return [_case(list(group), now) for _, group in groupby(ordered, key=lambda leg: (leg.gateway, leg.case_id))]
 
 
 def _case(legs: Sequence[Leg], now: datetime) -> OpenAlert:
     open_ = [leg for leg in legs if leg.state in _OPEN]
-    shown = open_ or legs
-    first = shown[0]
-    accounts = ", ".join(dict.fromkeys(leg.account for leg in shown))
-    words = ", ".join(f"{plain(leg.amount)} {leg.unit}" for leg in shown[:MAX_LEGS])
-    more = f" and {len(shown) - MAX_LEGS} more" if len(shown) > MAX_LEGS else ""
-    worth = [abs(leg.amount_usd) for leg in shown if leg.amount_usd is not None]
+    told = open_ or legs
+    first = told[0]
+    accounts = ", ".join(dict.fromkeys(leg.account for leg in told))
+    words = ", ".join(f"{shown(leg.amount)} {leg.unit}" for leg in told[:MAX_LEGS])
+    more = f" and {len(told) - MAX_LEGS} more" if len(told) > MAX_LEGS else ""
+    judged = " and ".join(dict.fromkeys(f"{leg.cause}, {leg.certainty}" for leg in told))
+    worth = [abs(leg.amount_usd) for leg in told if leg.amount_usd is not None]
     details = {
         "case": first.case_id,
-        "breaks": ", ".join(leg.break_id for leg in shown[:MAX_LEGS]),
+        "breaks": ", ".join(leg.break_id for leg in told[:MAX_LEGS]),
         "amounts": words + more,
-        "amount_usd": plain(sum(worth, Decimal())) if len(worth) == len(shown) else "",
-        "assignee": next((leg.assignee for leg in shown if leg.assignee), ""),
+        "amount_usd": plain(sum(worth, Decimal())) if len(worth) == len(told) else "",
+        "assignee": next((leg.assignee for leg in told if leg.assignee), ""),
         "look": f"recon break show {first.case_id}",
     }
     ended = None
@@ -207,15 +210,19 @@ def _case(legs: Sequence[Leg], now: datetime) -> OpenAlert:
         kind="case",
         gateway=first.gateway,
         about=accounts[:MAX_TEXT],
-        summary=f"{accounts} on {first.gateway}: {first.cause}, {first.certainty}: {words}{more}"[:MAX_TEXT],
-        began_at=min(leg.opened_at for leg in shown),
-        severity=max((leg.severity or "" for leg in shown), key=_rank),
-        cause=first.cause,
-        certainty=first.certainty,
+        summary=f"{accounts} on {first.gateway}: {judged}: {words}{more}"[:MAX_TEXT],
+        began_at=min(leg.opened_at for leg in told),
+        severity=max((leg.severity or "" for leg in told), key=_rank),
+        cause=", ".join(dict.fromkeys(leg.cause for leg in told))[:MAX_TEXT],
+        certainty=max((leg.certainty for leg in told), key=_sureness),
         taken_up=any(leg.state in _TAKEN_UP for leg in open_),
         details={key: text[:MAX_TEXT] for key, text in details.items() if text},
         ended_at=ended,
     )
+
+
+def _sureness(certainty: str) -> int:
+    return CERTAINTIES.index(certainty) if certainty in CERTAINTIES else -1
 
 
 def _rank(severity: str) -> int:

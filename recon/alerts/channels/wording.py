@@ -5,11 +5,15 @@ Everything else stands in the message itself; the words name what happened, wher
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from recon.alerts.message import Message
+from recon.display.figures import shown
+from recon.display.worth import worth
+from recon.exact import bounded
 
 #: Most alerts that are put into words; the rest is counted.
 MAX_ALERTS: Final = 10
@@ -102,5 +106,25 @@ def _line(alert: _Alert) -> str:
 def _amount(alert: _Alert) -> str:
     if alert.amount is None:
         return ""
-    worth = f" ({alert.amount_usd} USD)" if alert.amount_usd is not None else ""
-    return f"{alert.amount} {alert.unit or ''}{worth}"
+    usd = f" ({_worth(alert.amount_usd)})" if alert.amount_usd is not None else ""
+    return f"{_shown(alert.amount)} {alert.unit or ''}{usd}"
+
+
+def _shown(amount: str) -> str:
+    """Return a number of a message as people read it; what is none stays as it is."""
+    number = _number(amount)
+    return amount if number is None else shown(number)
+
+
+def _worth(usd: str) -> str:
+    number = _number(usd)
+    return f"{usd} USD" if number is None else worth(number)
+
+
+def _number(text: str) -> Decimal | None:
+    """Return the number of a text; None if it is none, as in a message whose amounts are cut."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if bounded(number) else None

@@ -11,9 +11,11 @@ import msgspec
 
 from recon.alerts.policy.model import Signal, Silence
 from recon.alerts.policy.rules import SEVERITIES, Gate, Maintenance, Move, Policy, Route
+from recon.display.figures import shown
+from recon.display.worth import worth
 
 #: From the vaguest to the surest.
-_CERTAINTIES: Final = ("candidate", "inferred", "exact")
+CERTAINTIES: Final = ("candidate", "inferred", "exact")
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -134,7 +136,7 @@ def material(move: Move, told: Signal, now: Signal) -> str:
 
 
 def _surer(now: str, told: str) -> bool:
-    rank = {name: number for number, name in enumerate(_CERTAINTIES)}
+    rank = {name: number for number, name in enumerate(CERTAINTIES)}
     return rank.get(now, -1) > rank.get(told, -1)
 
 
@@ -146,11 +148,11 @@ def _moved(move: Move, told: Signal, now: Signal) -> str:
     if not moved:
         return ""
     if least is not None and moved >= least:
-        return f"it moved by {moved} {now.unit}"
+        return f"it moved by {shown(moved)} {now.unit}"
     if move.share is not None and moved >= move.share * abs(told.amount):
-        return f"it moved by {moved} {now.unit} of {abs(told.amount)}"
+        return f"it moved by {shown(moved)} {now.unit} of {shown(abs(told.amount))}"
     usd = _usd(told, now)
-    return f"it moved by {usd} USD" if move.usd is not None and usd is not None and usd >= move.usd else ""
+    return f"it moved by {worth(usd)}" if move.usd is not None and usd is not None and usd >= move.usd else ""
 
 
 def _usd(told: Signal, now: Signal) -> Decimal | None:

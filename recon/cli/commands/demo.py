@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -51,7 +52,8 @@ def demo(
     def tell(summary: Summary, beside: TryNext | None) -> None:
         print_summary(summary, as_json=json)
         if beside is not None:
-            write("\n" + "".join(f"{spelling().of(line)}\n" for line in beside.lines(summary.score)))
+            width = shutil.get_terminal_size().columns
+            write("\n" + "".join(f"{line}\n" for line in beside.lines(summary.score, spelling(), width)))
 
     summary = run_demo(options, display, tell)
     if options.data_dir is not None and not json:

@@ -12,9 +12,9 @@ from recon.cli.options import Json
 from recon.cli.output import Column, Row, columns, note, print_json, write
 from recon.cli.table import print_table
 from recon.config.rule_files import load_rules
+from recon.display.figures import shown
 from recon.display.words import safe
 from recon.errors import DocumentRefused
-from recon.exact import plain
 from recon.reads.case.path import path_lines
 from recon.testing.case import EXPECTED, FRAMES, Case, check_rules, load_case
 from recon.testing.case_player import GATEWAY
@@ -131,9 +131,9 @@ def _print(answer: _Answer) -> None:
     rows: dict[str, list[Row]] = {
         key: [msgspec.structs.asdict(row) for row in getattr(answer.outcome, key)] for key in _TABLES
     }
-    for title, shown in _TABLES.items():
+    for title, named in _TABLES.items():
         if rows[title]:
-            print_table(rows[title], shown, title=title)
+            print_table(rows[title], named, title=title)
         else:
             write(f"# {title}: none\n")
         if title == "breaks":
@@ -148,7 +148,7 @@ def _print_paths(breaks: list[BreakOutcome]) -> None:
             continue
         code = each.unit.rpartition("|")[2]
         since = "the opening" if each.after is None else f"{each.after:%H:%M:%S.%f}"[:-3]
-        write(f"# why {safe(each.unit)} broke by {plain(each.amount)}\n")
+        write(f"# why {safe(each.unit)} broke by {shown(each.amount)}\n")
         write(f"opened {each.opened_at:%H:%M:%S.%f}"[:-3] + f"; it arose after {since}, up to ")
         write(f"{each.until:%H:%M:%S.%f}"[:-3] + "\n")
         evidence = [msgspec.to_builtins(each.path)]

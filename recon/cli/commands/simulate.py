@@ -12,10 +12,10 @@ import typer
 from recon.cli.connection import log_warnings_only
 from recon.cli.output import write
 from recon.display.words import counted
-from recon.errors import ConfigError
+from recon.errors import ConfigError, SimulationError
 from recon.network_errors import system_text
 from recon.simulator.run import run_simulator
-from recon.simulator.scenarios import PLANS
+from recon.simulator.scenarios import LEAST_SECONDS, PLANS
 
 
 def simulate(
@@ -28,7 +28,12 @@ def simulate(
         ),
     ] = "demo",
     seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 7,
-    duration: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Seconds of trading.")] = 60.0,
+    duration: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=1, help=f"Seconds of trading; with planted faults at least {LEAST_SECONDS}."
+        ),
+    ] = 60.0,
     host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         list[int] | None,
@@ -48,7 +53,11 @@ def simulate(
     """
     if plan not in PLANS:
         raise typer.BadParameter(f"must be one of {', '.join(sorted(PLANS))}", param_hint="--plan")
-    gateways = [gateway.name for gateway in PLANS[plan](seed, duration).gateways]
+    try:
+        gateways = [gateway.name for gateway in PLANS[plan](seed, duration).gateways]
+    except SimulationError:
+        why = f"must be at least {LEAST_SECONDS}, so that planted faults can be judged; {duration:g} is not"
+        raise typer.BadParameter(why, param_hint="--duration") from None
     if port and len(port) != len(gateways):
         there = f"{counted(len(gateways), 'gateway')} ({', '.join(gateways)})"
         counts = f"the day {plan} has {there}, and {len(port)} given"

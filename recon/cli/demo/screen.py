@@ -146,7 +146,8 @@ def _found(found: Sequence[Verdict], legs: Sequence[Verdict], look: Look) -> lis
     openings = [leg.opening for leg in found if leg.opening is not None]
     delay = max((leg.delay for leg in found if leg.delay is not None), default=timedelta())
     first = openings[0]
-    words = f"{safe(first.cause)}, {safe(first.certainty)}" if first.certainty else safe(first.cause)
+    judged = dict.fromkeys(", ".join(filter(None, (each.cause, each.certainty))) for each in openings)
+    words = safe(" and ".join(judged))
     if all(opening.state == "cleared" for opening in openings):
         told = "cleared: the report came late"
     else:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from recon.display.figures import shown
 from recon.ems.protocol.messages import FillRow, OrderReport, OrderReports
 from recon.exact import ZERO, scale
 from recon.ledger import order_life as life
@@ -90,7 +91,7 @@ def _carry_fills(ledger: Ledger, account: Account, order: Order, report: OrderRe
     else:
         known.note_replaced(carried.order, order.key)
         words = f"it continues order {carried.order}"
-    message = f"{words}: {carried.amount} of its fills are booked under that one"
+    message = f"{words}: {shown(carried.amount)} of its fills are booked under that one"
     ledger.note_finding(account.name, at, "order_continues", order.key, message)
 
 

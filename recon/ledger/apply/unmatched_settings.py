@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from recon.display.words import counted
 from recon.ems.protocol.symbols import split_account
 from recon.ledger.account import Account
 from recon.ledger.fees.schedule import selects
@@ -34,7 +35,8 @@ def tell_unmatched_settings(ledger: Ledger, at: LogTime) -> None:
     for setting, why in found[:MAX_NAMED]:
         ledger.note_finding(None, at, "setting_unmatched", setting, f"{setting} matches nothing: {why}")
     if len(found) > MAX_NAMED:
-        more = f"{len(found) - MAX_NAMED} further settings match nothing"
+        unnamed = len(found) - MAX_NAMED
+        more = f"{counted(unnamed, 'further setting')} {'matches' if unnamed == 1 else 'match'} nothing"
         ledger.note_finding(None, at, "setting_unmatched", "settings", more)
 
 

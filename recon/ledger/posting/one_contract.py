@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ZERO, divide, plain
+from recon.display.figures import shown
+from recon.exact import ZERO, divide
 from recon.ledger.account import Account
 from recon.ledger.cost_basis import CASH_DIGITS, CostBasis, add_trade
 from recon.ledger.ledger import Ledger
@@ -54,7 +55,7 @@ def _join(ledger: Ledger, account: Account, stays: UnitState, goes: UnitState, c
     unit = goes.unit
     message = f"{unit.code} is {stays.unit.code}, because both are {coinapi}; "
     moved = unit.balance.fills
-    message += f"{plain(moved)} that fills moved there is kept under {stays.unit.code} from here on"
+    message += f"{shown(moved)} that fills moved there is kept under {stays.unit.code} from here on"
     ledger.note_finding(account.name, at, "symbol_spelled", stays.unit.code, message)
     legs = list(_legs(ledger, stays, goes, at))
     value = unit.value if unit.value is not None else unit.balance.flow

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
+from recon.display.figures import shown
 from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
@@ -61,7 +62,7 @@ def move_entries(
     ledger.mark_changed(account)
     if not amount:
         return
-    message = f"{amount} of {source.unit.code} is kept under {target.unit.code} from here on"
+    message = f"{shown(amount)} of {source.unit.code} is kept under {target.unit.code} from here on"
     ledger.note_finding(account.name, at, "rehomed", source.unit.code, message)
     fills = [] if since_us is None else list(_fills(account, source, at, since_us))
     left = amount - sum((leg.amount for leg in fills), ZERO)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from recon.exact import ONE, ZERO, plain
+from recon.display.figures import shown
+from recon.exact import ONE, ZERO
 from recon.ledger.account import Account
 from recon.ledger.fees.fee_key import BASE, QUOTE, role_of
 from recon.ledger.fees.schedule import rule_of
@@ -56,7 +57,7 @@ def _post(ledger: Ledger, item: FillToPost, state: UnitState, legs: Sequence[Leg
         # While it waited, the first report of the unit opened it, and had seen the fill.
         kept = [leg for leg in legs if leg.stamp.us > opened_us]
         if len(kept) < len(legs):
-            inside = plain(sum((leg.amount for leg in legs if leg.stamp.us <= opened_us), ZERO))
+            inside = shown(sum((leg.amount for leg in legs if leg.stamp.us <= opened_us), ZERO))
             message = f"{inside} of order {item.order.key} was in the first report of {state.unit.code} already"
             ledger.note_finding(item.order.account, at, "fill_before_opening", state.unit.code, message)
             legs = kept

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
+from recon.display.figures import shown
 from recon.exact import divide
 from recon.ledger.account import Account
 from recon.ledger.facts.external_fact import MISSED_FILL
@@ -82,7 +83,7 @@ def reverse_early_booking(ledger: Ledger, account: Account, item: FillToPost, fi
         # Its part of the cost basis stays: `post_contract` left the told part of the fill out.
         state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
         _reverse(ledger, state, item.origin, sign * quantity, ref, at)
-    message = f"{quantity} of order {order.key} was in a statement first; it is booked once"
+    message = f"{shown(quantity)} of order {order.key} was in a statement first; it is booked once"
     ledger.note_finding(account.name, at, "told_ahead", order.key, message)
 
 

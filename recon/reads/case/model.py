@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from recon.reconciliation.model.lifecycle import ACTIVE
+from recon.reconciliation.model.severity import LEVELS
 
 #: A row of a view.
 Row: TypeAlias = Mapping[str, Any]
@@ -68,6 +69,12 @@ class Case(msgspec.Struct, frozen=True):
     def active(self) -> list[Leg]:
         """Return the breaks that are not over."""
         return [leg for leg in self.legs if leg.active]
+
+    @property
+    def severity(self) -> str | None:
+        """Return the highest severity of its breaks that are not over, or of all where it is; None: not judged."""
+        judged = {leg.row["severity"] for leg in self.active or self.legs}
+        return next((level for level in reversed(LEVELS) if level in judged), None)
 
     @property
     def worth(self) -> Decimal | None:

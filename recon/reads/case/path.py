@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from recon.display.ages import duration, time_of_day
+from recon.display.figures import shown
 from recon.display.words import safe
-from recon.exact import plain
 from recon.reads.case.model import Row
 from recon.reconciliation.model.path_evidence import READINGS, Alternative, LegBetween, PathEvidence, ReportSeen
 from recon.times import to_datetime
@@ -59,7 +59,7 @@ def window_lines(row: Row, window: timedelta | None) -> Iterator[str]:
 
 
 def _report(report: ReportSeen, unit: str) -> str:
-    return f"event {report.seq}, {_time(report.us)}: {plain(report.value)} {unit} reported"
+    return f"event {report.seq}, {_time(report.us)}: {shown(report.value)} {unit} reported"
 
 
 def _legs(path: PathEvidence, unit: str) -> Iterator[str]:
@@ -67,10 +67,10 @@ def _legs(path: PathEvidence, unit: str) -> Iterator[str]:
         yield "no posting lies between them"
         return
     count = "1 posting" if path.leg_count == 1 else f"{path.leg_count} postings"
-    total = "" if path.leg_total is None else f", {plain(path.leg_total)} {unit} in sum"
+    total = "" if path.leg_total is None else f", {shown(path.leg_total)} {unit} in sum"
     yield from _wrapped(f"between them: {count}{total}", 2)
     for leg in path.legs:
-        yield from _wrapped(f"  {_time(leg.us)}  {plain(leg.amount)}{_order(leg)}", 4)
+        yield from _wrapped(f"  {_time(leg.us)}  {shown(leg.amount)}{_order(leg)}", 4)
     if path.leg_count > len(path.legs):
         yield f"  and {path.leg_count - len(path.legs)} more"
 

@@ -30,7 +30,7 @@ def read_case(
     """Read the breaks of one case; `stale` is what is not current of what they are of."""
     rules = {name: rules_in_force(connection, name) for name in dict.fromkeys(each.gateway for each in selected)}
     legs = [read_leg(connection, each, now, rules[each.gateway].of(each.account)) for each in selected]
-    legs.sort(key=lambda leg: (str(leg.row["gateway"]), int(leg.row["until_seq"] or 0), str(leg.row["id"])))
+    legs.sort(key=lambda leg: (str(leg.row["gateway"]), int(leg.row["after_seq"] or 0), str(leg.row["id"])))
     case_id = selected[0].case_id
     limits = [rules[each.gateway].of(each.account).material_usd for each in selected]
     return Case(

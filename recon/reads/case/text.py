@@ -67,16 +67,10 @@ def _of(title: str, leg: Leg, case: Case) -> str:
 def _heading(case: Case, width: int) -> Iterator[str]:
     causes = list(dict.fromkeys(f"{leg.row['cause']}, {leg.row['certainty']}" for leg in case.legs))
     yield _two_sides(f"case {case.short}  {safe(' and '.join(causes))}", _state(case), width)
-    severities = [str(leg.row["severity"]) for leg in case.active if leg.row["severity"]]
     places = list(dict.fromkeys(f"{leg.row['account']} on {leg.row['gateway']}" for leg in case.legs))
-    left = [*(safe(place) for place in places), counted(len(case.legs), "break"), *_highest(severities)]
+    severity = [case.severity] if case.active and case.severity else []
+    left = [*(safe(place) for place in places), counted(len(case.legs), "break"), *severity]
     yield _two_sides(", ".join(left), _as_of(case), width)
-
-
-def _highest(severities: list[str]) -> list[str]:
-    order = ("info", "low", "medium", "high", "critical")
-    known = [each for each in severities if each in order]
-    return [max(known, key=order.index)] if known else []
 
 
 def _state(case: Case) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from recon.exact import ZERO, plain
+from recon.display.worth import worth
+from recon.exact import ZERO
 from recon.ledger.actor import Actor
 from recon.ledger.rules import AccountRules
 from recon.reconciliation.context import ComparisonContext
@@ -84,7 +85,7 @@ def _material_case(context: ComparisonContext, case_id: str, amounts: Mapping[st
             return f"no USD value of {unit.code} is known, so it is material"
         case_usd += abs(usd)
     if case_usd > limit:
-        return f"its case comes to {plain(case_usd)} USD, above {plain(limit)}"
+        return f"its case comes to {worth(case_usd)}, above {worth(limit)}"
     return None
 
 
@@ -93,7 +94,7 @@ def _material_day(context: ComparisonContext, asked_usd: Decimal) -> str | None:
     limit, account, day = context.rules.material_usd, context.account, _day(context)
     day_usd = account.approvals.of_day(day) + account.told.of_day(day) + asked_usd
     if day_usd > limit:
-        return f"with it the account's approvals of the day are {plain(day_usd)} USD, above {plain(limit)}"
+        return f"with it the account's approvals of the day are {worth(day_usd)}, above {worth(limit)}"
     return None
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
+from recon.display.figures import shown
 from recon.exact import ZERO, plain
 from recon.ledger.actor import Actor
 from recon.ledger.documents import Identifier, reader
@@ -147,7 +148,7 @@ def expire(context: ComparisonContext) -> None:
         if context.at.us >= acceptance.until_us:
             reason = "what it was accepted until has come"
         elif drift > acceptance.amount:
-            reason = f"the drift is {plain(drift)} now, accepted up to {plain(acceptance.amount)}"
+            reason = f"the drift is {shown(drift)} now, accepted up to {shown(acceptance.amount)}"
         else:
             continue
         break_.state, break_.acceptance = "open", None
@@ -214,14 +215,14 @@ def _propose(decision: Decision, target: Target) -> str | None:
     if not break_.owns_residual and entry:
         return "a contradiction of reports is no part of the drift: only an entry of 0 can be proposed"
     if break_.owns_residual and (not entry or (entry > 0) != (break_.amount > 0) or abs(entry) > abs(break_.amount)):
-        return f"an entry explains at most the break's {plain(break_.amount)}, and {plain(entry)} does not"
+        return f"an entry explains at most the break's {shown(break_.amount)}, and {shown(entry)} does not"
     digest = proposal_digest(break_.id, cause, entry, decision.evidence)
     if len(decision.breaks) == 1 and decision.digest not in (None, digest):
         return f"what is proposed has the digest {digest}, not {decision.digest}; the break has changed meanwhile"
     by = decision.by
     seq = target.context.at.seq
     break_.proposal = Proposal(digest, cause, entry, decision.evidence, by.login, by.authenticated, seq)
-    _take_step(decision, target, f"proposes {cause} of {plain(entry)}, digest {digest}")
+    _take_step(decision, target, f"proposes {cause} of {shown(entry)}, digest {digest}")
     return None
 
 
@@ -235,11 +236,11 @@ def _approve(decision: Decision, target: Target) -> str | None:
             decision, target, Acceptance(proposal.until_us, proposal.entry, context.at.us), "approves to accept it"
         )
     if abs(proposal.entry) > abs(break_.amount):
-        return f"only {plain(break_.amount)} is left of it, and {plain(proposal.entry)} is proposed"
+        return f"only {shown(break_.amount)} is left of it, and {shown(proposal.entry)} is proposed"
     seq = context.at.seq
     break_.evidence = [*break_.evidence, *(Evidence(text, proposal.seq) for text in proposal.evidence)]
     break_.evidence = [*break_.evidence, Evidence(f"approved by {decision.by.label}", seq, proposal.entry)]
-    reason = _reason(decision, f"approves {proposal.cause} of {plain(proposal.entry)}")
+    reason = _reason(decision, f"approves {proposal.cause} of {shown(proposal.entry)}")
     approval.add_to_daily_total(context, proposal.entry)
     posting = Posting(proposal.entry, proposal.cause, break_.seen_us)
     explain(context, break_, posting, step="approve", reason=reason, actor=decision.by.label)
@@ -284,7 +285,7 @@ def _unacceptable(break_: Break, acceptance: Acceptance) -> str | None:
     if acceptance.until_us <= acceptance.since_us:
         return f"it is accepted until a moment to come, and {_until_text(acceptance)} is none"
     if acceptance.amount < abs(break_.amount):
-        return f"it is of {plain(break_.amount)}, which is more than {plain(acceptance.amount)}"
+        return f"it is of {shown(break_.amount)}, which is more than {shown(acceptance.amount)}"
     return None
 
 
@@ -315,7 +316,7 @@ def _accept_until(decision: Decision, target: Target, acceptance: Acceptance | N
 
 
 def _limits_text(acceptance: Acceptance) -> str:
-    return f"up to {plain(acceptance.amount)} until {_until_text(acceptance)}"
+    return f"up to {shown(acceptance.amount)} until {_until_text(acceptance)}"
 
 
 def _until_text(acceptance: Acceptance) -> str:

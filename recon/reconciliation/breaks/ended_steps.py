@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.exact import plain
+from recon.display.figures import shown
 from recon.reconciliation.breaks import classification
 from recon.reconciliation.breaks.identity import case_of, identity, remember_closed
 from recon.reconciliation.causes.untested import IN_FLIGHT
@@ -56,7 +56,7 @@ def change_ended(context: ComparisonContext, seq: int, step: Step | None, reason
         if not known.amount:
             clear(context, known, reason)
         elif change:
-            context.emit(known, "caused", f"{reason}; {plain(known.amount)} is left over")
+            context.emit(known, "caused", f"{reason}; {shown(known.amount)} is left over")
     elif change:
         left_over = _open_left_over(context, seq, change, reason).id
     others = {other: each for other, each in comparison.ended.items() if other != seq}

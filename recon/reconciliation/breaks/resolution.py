@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from recon.exact import ZERO, plain
+from recon.display.figures import shown
+from recon.exact import ZERO
 from recon.ledger.cost_basis import basis_of
 from recon.ledger.ledger import quantum_of
 from recon.ledger.legs import Leg, Stamp
@@ -52,7 +53,7 @@ def explain(
         return
     break_.amount -= amount
     break_.candidates, break_.state, break_.proposal, break_.acceptance = [break_.amount], "open", None, None
-    context.emit(break_, "reduced", f"{reason}; {plain(break_.amount)} is left", actor)
+    context.emit(break_, "reduced", f"{reason}; {shown(break_.amount)} is left", actor)
 
 
 def reopen(context: ComparisonContext, break_: Break, reason: str, actor: str | None = None) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ZERO, divide, plain
+from recon.display.figures import shown
+from recon.exact import ZERO, divide
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import AccountContract, BreakContext, BreakSummary
@@ -36,7 +37,7 @@ def _liquidation(context: BreakContext) -> CauseMatch:
         return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no price is known", (), trade.breaks)
     long = (position.expected or 0) > 0
     distance = divide(price - limit, limit) if long else divide(limit - price, limit)
-    why = f"a price of {number_text(price)} against the liquidation price {plain(limit)}"
+    why = f"a price of {number_text(price)} against the liquidation price {shown(limit)}"
     evidence = (Evidence(trade.why, position.until_seq, position.amount), Evidence(why, None, limit))
     if distance <= _NEAR_SHARE:
         return CauseMatch(Strength.STRONG, f"{trade.why}; {why}", evidence, trade.breaks)
@@ -56,8 +57,8 @@ def _liquidation_by_cash(context: BreakContext) -> CauseMatch | None:
             continue
         price = trades.implied_price(contract, -position, break_.amount)
         if price is not None and abs(divide(price - limit, limit)) <= _NEAR_SHARE:
-            closing = f"{plain(break_.amount)} {break_.code} is what closing {plain(position)} {contract.code} costs"
-            prices = f"at {number_text(price)}, against the liquidation price {plain(limit)}"
+            closing = f"{shown(break_.amount)} {break_.code} is what closing {shown(position)} {contract.code} costs"
+            prices = f"at {number_text(price)}, against the liquidation price {shown(limit)}"
             why = f"{closing} {prices}; the position is still reported"
             return CauseMatch(Strength.LIKELY, why, (Evidence(why, break_.until_seq, break_.amount),))
     return None
@@ -83,7 +84,7 @@ def _expiry(context: BreakContext) -> CauseMatch:
     if context.break_.seen_us < contract.expires_us:
         return no_match(f"{contract.code} ends on {day}")
     if position.reported:
-        return no_match(f"{plain(position.reported)} is still held, and {contract.code} ended on {day}")
+        return no_match(f"{shown(position.reported)} is still held, and {contract.code} ended on {day}")
     evidence = Evidence(f"{contract.code} ended on {day}, and nothing is held any more", position.until_seq)
     return CauseMatch(Strength.STRONG, evidence.text, (evidence,), trade.breaks)
 

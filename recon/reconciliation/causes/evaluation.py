@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from recon.exact import plain
+from recon.display.figures import shown
 from recon.reconciliation.causes.cause import CauseMatch, Strength
 from recon.reconciliation.causes.context import BreakContext
 from recon.reconciliation.causes.registry import CAUSES
@@ -58,7 +58,7 @@ def evaluate(context: BreakContext) -> Evaluation:
     if not amounts:
         return evaluation
     others = _other_causes(context, evaluation.cause)
-    listed = ", ".join(plain(amount) for amount in amounts[:_MAX_NAMED])
+    listed = ", ".join(shown(amount) for amount in amounts[:_MAX_NAMED])
     named = f", and it {', '.join(others)}" if others else ""
     return msgspec.structs.replace(
         evaluation,
@@ -74,7 +74,7 @@ def _other_causes(context: BreakContext, cause: str) -> dict[str, CauseTried]:
     for amount in context.break_.amounts[1:]:
         other = _evaluate(_with_amount(context, amount)).cause
         if other != cause:
-            why = f"the amount may also be {plain(amount)}"
+            why = f"the amount may also be {shown(amount)}"
             others.setdefault(other, CauseTried(other, fits=True, why=why))
     return others
 
@@ -137,7 +137,7 @@ def _circumstances(context: BreakContext) -> list[Evidence]:
     break_ = context.break_
     evidence: list[Evidence] = []
     if break_.reported is not None and break_.expected is not None:
-        text = f"reported {plain(break_.reported)}, the books and other breaks say {plain(break_.expected)}"
+        text = f"reported {shown(break_.reported)}, the books and other breaks say {shown(break_.expected)}"
         # The figures are those of the last report, which may be a later one than the first that shows it.
         evidence.append(Evidence(text, break_.reported_seq or break_.until_seq, break_.amount))
     evidence.append(Evidence(f"it arose after event {break_.after_seq}, by event {break_.until_seq}", break_.after_seq))

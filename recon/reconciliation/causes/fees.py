@@ -10,7 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ZERO, divide, plain
+from recon.display.figures import shown
+from recon.display.worth import worth
+from recon.exact import ZERO, divide
 from recon.reconciliation.causes import advice
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import BreakContext, FillFlow
@@ -61,8 +63,8 @@ def _fee_third_asset(context: BreakContext) -> CauseMatch:
     usd = abs(break_.usd)
     share = _fee_like_share(usd, turnovers, context.max_fee_rate)
     if share is None:
-        return no_match(f"{plain(usd)} USD is no fee-like share of fills of {plain(sum(turnovers, ZERO))} USD")
-    why = f"{plain(abs(break_.amount))} {break_.code} is {percent_text(share)} of what fills around it were worth"
+        return no_match(f"{worth(usd)} is no fee-like share of fills of {worth(sum(turnovers, ZERO))}")
+    why = f"{shown(abs(break_.amount))} {break_.code} is {percent_text(share)} of what fills around it were worth"
     return CauseMatch(Strength.STRONG if context.is_fee_asset else Strength.POSSIBLE, why, (Evidence(why),))
 
 
@@ -73,13 +75,13 @@ def is_fee_like(context: BreakContext) -> bool:
 
 def _fee_match(context: BreakContext, *, scheduled_only: bool) -> CauseMatch:
     break_ = context.break_
-    amount = plain(abs(break_.amount))
+    amount = shown(abs(break_.amount))
     if not context.flows:
         return no_match(f"no fill around it moved {break_.code}")
     scheduled = None if context.fees_booked else _scheduled_fee(context)
     if scheduled is not None:
         flow, rate = scheduled
-        why = f"{amount} is {percent_text(rate)}, as the schedule says, of {plain(abs(flow.turnover))}"
+        why = f"{amount} is {percent_text(rate)}, as the schedule says, of {shown(abs(flow.turnover))}"
         return CauseMatch(Strength.EXACT, why, (Evidence(why, flow.seq, flow.turnover),))
     share = _share_of_flows(context)
     if share is None or scheduled_only:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from recon.exact import plain
+from recon.display.figures import shown
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import BreakContext, OwnOrder
@@ -83,8 +83,8 @@ def _trade_evidence(trade: Trade) -> Evidence:
 
 def _order_evidence(order: OwnOrder) -> Evidence:
     fate = "was open and is missing" if order.vanished else "was open, and not reported since"
-    left = "?" if order.open is None else plain(order.open)
-    limit = "" if order.price is None else f" at {plain(order.price)}"
+    left = "?" if order.open is None else shown(order.open)
+    limit = "" if order.price is None else f" at {shown(order.price)}"
     return Evidence(f"order {order.key} ({order.side} {left} {order.symbol}{limit}) {fate}", order.seq, order.open)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ONE, divide, plain
+from recon.display.figures import shown
+from recon.exact import ONE, divide
 
 #: Decimal places of a computed price, and of a share in percent.
 _PRICE_DIGITS: Final = 8
@@ -14,7 +15,7 @@ _PERCENT_DIGITS: Final = 4
 
 def number_text(value: Decimal, digits: int = _PRICE_DIGITS) -> str:
     """Return a computed number without trailing zeros."""
-    return plain(divide(value, ONE, digits).normalize())
+    return shown(divide(value, ONE, digits).normalize())
 
 
 def percent_text(share: Decimal) -> str:

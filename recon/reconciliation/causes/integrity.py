@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ZERO, plain
+from recon.display.figures import shown
+from recon.exact import ZERO
 from recon.reconciliation.causes import advice
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import BreakContext
@@ -34,7 +35,7 @@ def _inconsistent_report(context: BreakContext) -> CauseMatch:
         strength = next((value for share, value in _STRENGTHS if distance <= context.tolerance + share * size), None)
         if strength is None:
             continue
-        why = f"the list of fills of order {report.order} comes to {plain(report.amount)} more than its average price"
+        why = f"the list of fills of order {report.order} comes to {shown(report.amount)} more than its average price"
         return CauseMatch(strength, why, (Evidence(why, report.seq, report.amount),))
     return no_match("no report contradicts itself by this amount")
 
@@ -52,7 +53,7 @@ def _amount_regression(context: BreakContext) -> CauseMatch:
         distance, share = abs(amount - break_.amount), context.max_fee_rate * abs(amount)
         if distance <= context.tolerance + share:
             strength = Strength.EXACT if distance <= context.tolerance else Strength.STRONG
-            why = f"order {report.order} took back a fill that moved {plain(-amount)} here"
+            why = f"order {report.order} took back a fill that moved {shown(-amount)} here"
             return CauseMatch(strength, why, (Evidence(why, report.seq, amount),))
     return no_match("no report took back a fill of this amount")
 

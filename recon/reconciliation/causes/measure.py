@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ONE, divide, plain
+from recon.display.figures import shown
+from recon.exact import ONE, divide
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import BreakContext
 from recon.reconciliation.causes.formatting import number_text, significant_digits
@@ -49,8 +50,8 @@ def _counted_anew(context: BreakContext) -> CauseMatch | None:
         return None
     factor = divide(reported, expected, _FACTOR_DIGITS)
     why = (
-        f"{plain(reported)} is {number_text(factor)} times the {plain(expected)} that the books hold, and its price"
-        f" went from {plain(moved.before)} to {plain(moved.after)} USD"
+        f"{shown(reported)} is {number_text(factor)} times the {shown(expected)} that the books hold, and its price"
+        f" went from {number_text(moved.before)} to {number_text(moved.after)} USD"
     )
     return CauseMatch(Strength.STRONG, why, (Evidence(why, break_.until_seq, reported),))
 
@@ -62,7 +63,7 @@ def _holding_misread(context: BreakContext) -> CauseMatch | None:
         return None
     for factor in _factors(context):
         if abs(reported - factor * expected) <= context.tolerance:
-            why = f"{plain(reported)} is {_factor_text(factor)} the {plain(expected)} that the books hold"
+            why = f"{shown(reported)} is {_factor_text(factor)} the {shown(expected)} that the books hold"
             telling = factor == -1 or significant_digits(expected) >= _TELLING_TOTAL_DIGITS
             evidence = Evidence(why, break_.until_seq, reported)
             return CauseMatch(Strength.STRONG if telling else Strength.LIKELY, why, (evidence,))
@@ -74,8 +75,8 @@ def _fill_misread(context: BreakContext) -> CauseMatch | None:
     for flow in reversed(context.flows[-MAX_FLOWS:]):
         for factor in _factors(context):
             if flow.amount and abs(amount - (factor - 1) * flow.amount) <= context.tolerance:
-                moved = plain(flow.amount + amount)
-                why = f"a fill of {plain(flow.amount)} moved {moved}, {_factor_text(factor)} as much"
+                moved = shown(flow.amount + amount)
+                why = f"a fill of {shown(flow.amount)} moved {moved}, {_factor_text(factor)} as much"
                 telling = significant_digits(flow.amount) >= _TELLING_FLOW_DIGITS
                 evidence = Evidence(why, flow.seq, flow.amount)
                 return CauseMatch(Strength.LIKELY if telling else Strength.POSSIBLE, why, (evidence,))

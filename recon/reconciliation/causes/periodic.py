@@ -10,12 +10,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ZERO, divide, plain
+from recon.exact import ZERO, divide
 from recon.ledger.rules import Funding, OffExchangeSettlement
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import AccountContract, BreakContext, BreakSummary
-from recon.reconciliation.causes.formatting import percent_text
+from recon.reconciliation.causes.formatting import number_text, percent_text
 from recon.reconciliation.model.break_ import Evidence
 from recon.times import to_datetime
 
@@ -54,7 +54,7 @@ def _funding(context: BreakContext) -> CauseMatch:
     share = divide(abs(break_.amount), value)
     if share > MAX_FUNDING_SHARE:
         return no_match(f"it is {percent_text(share)} of the value of {codes}: more than a venue takes at once")
-    why = f"{due}; it is {percent_text(share)} of a value of {plain(value)} {break_.code}"
+    why = f"{due}; it is {percent_text(share)} of a value of {number_text(value)} {break_.code}"
     return CauseMatch(strength, why, (Evidence(why, break_.until_seq, break_.amount),))
 
 

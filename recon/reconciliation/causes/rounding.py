@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import plain
+from recon.display.figures import shown
+from recon.display.worth import worth
 from recon.reconciliation.causes import advice
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import BreakContext
@@ -20,8 +21,8 @@ def _rounding(context: BreakContext) -> CauseMatch:
     if not context.quantum:
         return no_match("the smallest step of the unit is not known")
     if amount >= context.quantum:
-        return no_match(f"{plain(amount)} is not less than a step of {plain(context.quantum)}")
-    why = f"{plain(amount)} is less than a step of {plain(context.quantum)}; a persistent sign is a fee"
+        return no_match(f"{shown(amount)} is not less than a step of {shown(context.quantum)}")
+    why = f"{shown(amount)} is less than a step of {shown(context.quantum)}; a persistent sign is a fee"
     return CauseMatch(Strength.STRONG, why, (Evidence(why, context.break_.until_seq, context.break_.amount),))
 
 
@@ -32,8 +33,8 @@ def _dust(context: BreakContext) -> CauseMatch:
     if break_.usd is None:
         return no_match(f"the rate of {break_.code} is not known")
     if abs(break_.usd) > DUST_USD:
-        return no_match(f"{plain(abs(break_.usd))} USD is more than {plain(DUST_USD)}")
-    why = f"{plain(abs(break_.usd))} USD, where {'nothing is left' if break_.expected else 'nothing is booked'}"
+        return no_match(f"{worth(abs(break_.usd))} is more than {worth(DUST_USD)}")
+    why = f"{worth(abs(break_.usd))}, where {'nothing is left' if break_.expected else 'nothing is booked'}"
     return CauseMatch(Strength.LIKELY, why, (Evidence(why, break_.until_seq, break_.amount),))
 
 

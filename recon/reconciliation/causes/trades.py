@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ONE, ZERO, divide, plain
+from recon.display.figures import shown
+from recon.exact import ONE, ZERO, divide
 from recon.reconciliation.causes.context import (
     MAX_PRICE_DISTANCE,
     AccountContract,
@@ -102,9 +103,9 @@ def _position_trade(context: BreakContext, position: BreakSummary) -> Trade:
     contract = _contract(context, position.code)
     cash = _settled_cash(context, contract)
     price = None
-    why = f"the position in {position.code} moved by {plain(position.amount)}"
+    why = f"the position in {position.code} moved by {shown(position.amount)}"
     if cash is not None:
-        why += f", {cash.code} by {plain(cash.amount)}"
+        why += f", {cash.code} by {shown(cash.amount)}"
         price = implied_price(contract, position.amount, cash.amount)
         if price is not None:
             why += f", which is a price of {number_text(price)}"
@@ -130,7 +131,7 @@ def _trade_of_fee(context: BreakContext) -> Trade | None:
         if isinstance(trade, str) or trade.missing_leg is not None or break_.break_id in trade.breaks:
             continue
         rate = percent_text(divide(-usd, abs(leg.usd or ZERO)))
-        why = f"{trade.why}; {plain(-break_.amount)} {break_.code} is {rate} of it, a fee"
+        why = f"{trade.why}; {shown(-break_.amount)} {break_.code} is {rate} of it, a fee"
         return msgspec.structs.replace(trade, why=why, breaks=(leg.break_id, *trade.breaks))
     return None
 
@@ -190,7 +191,7 @@ def _priced_trade(pair: SpotPair, base: BreakSummary, quote: BreakSummary) -> tu
         return f"{quote.code} did not move the other way"
     distance, quantity, price = min(readings, key=lambda reading: reading[0])
     compared = f"{percent_text(distance)} from the last price {number_text(market)}" if market else "no price is known"
-    why = f"{plain(quantity)} {base.code} against {quote.code} is a price of {number_text(price)}, {compared}"
+    why = f"{shown(quantity)} {base.code} against {quote.code} is a price of {number_text(price)}, {compared}"
     if distance > MAX_PRICE_DISTANCE:
         return f"{why}: too far for a trade in {pair.symbol}"
     return distance, Trade(pair.symbol, quantity, price, bool(market), why, (base.break_id, quote.break_id))
@@ -206,13 +207,13 @@ def _one_legged_trade(context: BreakContext, pairs: list[SpotPair]) -> Trade | N
         other = _other(break_.code, pair)
         missing = hidden.get(other, MissingLeg.UNMOVED)
         quantity, price = break_.amount, None
-        why = f"{plain(break_.amount)} {break_.code} alone, and {other} {missing.value}"
+        why = f"{shown(break_.amount)} {break_.code} alone, and {other} {missing.value}"
         if pair.base != break_.code or missing is MissingLeg.UNMOVED:
             whole = _whole_order(context, pair)
             if whole is None:
                 continue
             quantity, price = whole
-            why += f": all that was open of an order of {plain(abs(quantity))} {pair.symbol}"
+            why += f": all that was open of an order of {shown(abs(quantity))} {pair.symbol}"
         trades.append(Trade(pair.symbol, quantity, price, has_market_price=False, why=why, missing_leg=missing))
     return min(trades, key=lambda trade: list(MissingLeg).index(trade.missing_leg or MissingLeg.UNMOVED), default=None)
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ZERO, divide, plain
+from recon.display.figures import shown
+from recon.exact import ZERO, divide
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import MAX_PRICE_DISTANCE, BreakContext, BreakSummary
@@ -47,10 +48,10 @@ def _transfer(context: BreakContext) -> CauseMatch:
         sent, received = (break_, other) if break_.amount < 0 else (other, break_)
         lost = -sent.amount - received.amount
         if lost < -context.tolerance or lost > MAX_NETWORK_FEE_SHARE * -sent.amount:
-            refused = f"{other.account} moved by {plain(other.amount)}: the difference is no network fee"
+            refused = f"{other.account} moved by {shown(other.amount)}: the difference is no network fee"
             continue
-        fee = "nothing lost" if lost <= 0 else f"{plain(lost)} lost on the way"
-        amounts = f"{plain(-sent.amount)} left {sent.account}, {plain(received.amount)} came to {received.account}"
+        fee = "nothing lost" if lost <= 0 else f"{shown(lost)} lost on the way"
+        amounts = f"{shown(-sent.amount)} left {sent.account}, {shown(received.amount)} came to {received.account}"
         evidence = Evidence(f"{amounts}: {fee}", other.until_seq, other.amount)
         strength = Strength.POSSIBLE if is_fee_like(context) else Strength.STRONG
         return CauseMatch(strength, evidence.text, (evidence,), (other.break_id,))
@@ -93,7 +94,7 @@ def _assets(context: BreakContext, *, opposite: bool) -> list[BreakSummary]:
 def _one_for_one(context: BreakContext, leg: BreakSummary) -> CauseMatch | str:
     """Match one other asset of the same value; without rates, of the same amount but for a power of ten."""
     break_ = context.break_
-    amounts = f"{plain(break_.amount)} {break_.code} and {plain(leg.amount)} {leg.code}"
+    amounts = f"{shown(break_.amount)} {break_.code} and {shown(leg.amount)} {leg.code}"
     if break_.usd is not None and leg.usd:
         distance = abs(1 - abs(divide(break_.usd, leg.usd)))
         why = f"{amounts} are {percent_text(distance)} apart in USD"
@@ -122,9 +123,9 @@ def _several_for_one(context: BreakContext) -> CauseMatch | None:
         distance = abs(1 - divide(abs(one.usd), total))
         if distance > MAX_SWEEP_DISTANCE:
             continue
-        named = ", ".join(f"{plain(leg.amount)} {leg.code}" for leg in many[:_MAX_NAMED])
+        named = ", ".join(f"{shown(leg.amount)} {leg.code}" for leg in many[:_MAX_NAMED])
         more = f" and {len(many) - _MAX_NAMED} more" if len(many) > _MAX_NAMED else ""
-        why = f"{named}{more} against {plain(one.amount)} {one.code} are {percent_text(distance)} apart in USD"
+        why = f"{named}{more} against {shown(one.amount)} {one.code} are {percent_text(distance)} apart in USD"
         breaks = tuple(leg.break_id for leg in (one, *many) if leg is not break_)
         return CauseMatch(Strength.LIKELY, why, (Evidence(why, one.until_seq, one.amount),), breaks)
     return None
@@ -149,10 +150,10 @@ def _single_move(context: BreakContext) -> CauseMatch:
         return no_match(f"it did not move alone: {trade.why}")
     locked_seq = _locked_seq(context)
     if locked_seq is not None:
-        why = f"{plain(abs(break_.amount))} {break_.code} was locked on its way"
+        why = f"{shown(abs(break_.amount))} {break_.code} was locked on its way"
         return CauseMatch(Strength.STRONG, why, (Evidence(why, locked_seq, break_.amount),))
     round_ = ", a round number" if significant_digits(break_.amount) <= _ROUND_DIGITS else ""
-    why = f"{break_.code} moved by {plain(break_.amount)} alone{round_}"
+    why = f"{break_.code} moved by {shown(break_.amount)} alone{round_}"
     return CauseMatch(Strength.POSSIBLE, why, (Evidence(why, break_.until_seq, break_.amount),))
 
 

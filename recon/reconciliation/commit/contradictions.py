@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ZERO, plain
+from recon.display.figures import shown
+from recon.exact import ZERO
 from recon.reconciliation.breaks.classification import copy_classification, reclassify
 from recon.reconciliation.breaks.ended_steps import clear
 from recon.reconciliation.breaks.identity import case_of, identity
@@ -51,7 +52,7 @@ def _contradict(context: ComparisonContext, kind: str, order: str, amount: Decim
         entries=context.unit.balance.entry_count,
         owns_residual=False,
         note=f"{kind} of order {order}",
-        evidence=[Evidence(f"{kind} of order {order}, by {plain(amount)}", at.seq, amount)],
+        evidence=[Evidence(f"{kind} of order {order}, by {shown(amount)}", at.seq, amount)],
     )
     comparison.breaks = [*comparison.breaks, fresh]
     context.emit(fresh, "opened", fresh.note)

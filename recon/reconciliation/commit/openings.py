@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ZERO, plain
+from recon.display.figures import shown
+from recon.exact import ZERO
 from recon.ledger.observations import Observation
 from recon.ledger.posting.derivatives import (
     LEVERAGED,
@@ -115,9 +116,9 @@ def note_uncertain(context: ComparisonContext, step: Step) -> None:
     """Note a difference of early reports that may be an opening, a fault or, where it is as small, a fee."""
     unit = context.unit
     path = context.trellis.explain(step)
-    values = "" if path is None else f": {plain(path.before.value)}, then {plain(path.after.value)}"
+    values = "" if path is None else f": {shown(path.before.value)}, then {shown(path.after.value)}"
     message = (
-        f"the first reports of {unit.code} differ by {plain(step.amount)} without a fill, between"
+        f"the first reports of {unit.code} differ by {shown(step.amount)} without a fill, between"
         f" {to_datetime(step.after_us)} and {to_datetime(step.at_us)}{values}; the later one is taken for the opening"
     )
     context.ledger.note_finding(unit.account, context.at, "opening_uncertain", unit.code, message)

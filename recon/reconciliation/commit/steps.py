@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.exact import plain
+from recon.display.figures import shown
 from recon.reconciliation.breaks import classification
 from recon.reconciliation.breaks.ended_steps import change_ended, clear, close_break, note_ended
 from recon.reconciliation.breaks.identity import case_of, identity, partner_case, recurrence, settled_case
@@ -79,7 +79,7 @@ def _take_back(context: ComparisonContext, step: Step, known: Break | None) -> N
     if not known.amount:
         _end_explained(context, known, step)
     else:
-        context.emit(known, "caused", f"the reports show it again; {plain(known.amount)} is left of it")
+        context.emit(known, "caused", f"the reports show it again; {shown(known.amount)} is left of it")
 
 
 def open_sums(context: ComparisonContext) -> None:
@@ -168,7 +168,7 @@ def move_step(context: ComparisonContext, seq: int, step: Step, path: PathEviden
     if not left:
         _end_explained(context, known, step)
     elif left != was:
-        context.emit(known, "caused", f"entries that came since leave {plain(left)} of it")
+        context.emit(known, "caused", f"entries that came since leave {shown(left)} of it")
 
 
 def _end_explained(context: ComparisonContext, known: Break, step: Step) -> None:
@@ -178,7 +178,7 @@ def _end_explained(context: ComparisonContext, known: Break, step: Step) -> None
     known.amount, known.candidates = step.amount, [step.amount]
     note_ended(context.comparison, known, step.amount)
     close_break(context.comparison, known, context.at.us)
-    context.emit(known, "explained", f"the reports bear out {plain(known.amount)}, which is posted")
+    context.emit(known, "explained", f"the reports bear out {shown(known.amount)}, which is posted")
 
 
 def clear_step(context: ComparisonContext, seq: int, reason: str) -> None:

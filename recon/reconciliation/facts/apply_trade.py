@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from recon.exact import ZERO, plain
+from recon.display.figures import shown
+from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.apply.missing_orders import resolve_missing_order
 from recon.ledger.facts.external_fact import (
@@ -146,7 +147,7 @@ def _remember(
     ledger.mark_changed(account)
     if dropped is not None:
         message = (
-            f"{plain(dropped.quantity)} {dropped.symbol} told as {dropped.key[2:]} is no longer awaited: a report of it"
+            f"{shown(dropped.quantity)} {dropped.symbol} told as {dropped.key[2:]} is no longer awaited: a report of it"
             " would be booked beside it"
         )
         ledger.note_finding(account.name, at, "told_ahead_forgotten", dropped.key[2:], message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import plain
+from recon.display.figures import shown
 from recon.ledger.facts.external_fact import ExternalFact, Movement
 from recon.ledger.facts.matching import family_of
 from recon.ledger.facts.postings import told_posting
@@ -123,8 +123,7 @@ def lies_in(context: ComparisonContext, break_: Break, us: int) -> bool:
 
 def description_of(movement: Movement, fact: ExternalFact) -> str:
     """Return a fact in words: its cause, amount, time and source."""
-    what = (
-        f"{movement.cause} of {plain(movement.amount)} {movement.unit} at {to_datetime(fact.occurred_us).isoformat()}"
-    )
+    at = to_datetime(fact.occurred_us).isoformat()
+    what = f"{movement.cause} of {shown(movement.amount)} {movement.unit} at {at}"
     source = fact.source or fact.by.label
     return f"{what}, told by {source} as {fact.external_id}"

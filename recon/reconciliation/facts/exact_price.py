@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ZERO, plain
+from recon.display.figures import shown
+from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.facts.external_fact import ExternalFact
 from recon.ledger.facts.postings import told_posting
@@ -71,8 +72,8 @@ def _correct(context: ComparisonContext, order: Order, difference: Decimal, fact
     allowed = order.reported.cash_resolution
     if abs(difference) > allowed:
         message = (
-            f"the statement's cash of order {order.key} differs by {plain(difference)} {context.unit.code} from that of"
-            f" its reports, whose average price leaves {plain(allowed)} open; nothing is corrected"
+            f"the statement's cash of order {order.key} differs by {shown(difference)} {context.unit.code} from that of"
+            f" its reports, whose average price leaves {shown(allowed)} open; nothing is corrected"
         )
         context.ledger.note_finding(context.unit.account, context.at, "price_differs", fact.external_id, message)
         return
@@ -128,7 +129,7 @@ def _note_contract(
     if cash is None or cash == price * order.booked.amount:
         return
     message = (
-        f"the statement's price {plain(price)} of order {order.key} is not that of its reports; the cost basis of"
+        f"the statement's price {shown(price)} of order {order.key} is not that of its reports; the cost basis of"
         f" {instrument.symbol} keeps theirs, for later fills built on it"
     )
     ledger.note_finding(order.account, at, "price_differs", fact.external_id, message)

@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from recon.display.words import counted
-from recon.exact import ZERO, plain
+from recon.display.worth import worth
+from recon.exact import ZERO
 from recon.ledger.actor import Actor
 from recon.ledger.facts.external_fact import ApprovedFact, ExternalFact, approved
 from recon.ledger.facts.waiting import APPROVED, REJECTED, WAITING, State, WaitingFact, content_digest, facts_digest
@@ -100,7 +101,8 @@ def _note_decision(ledger: Ledger, decision: FactsDecision, known: Sequence[Wait
     kind, words = ("facts_approved", "approved") if decision.approves else ("facts_rejected", "rejected")
     message = f"{decision.by.label} {words} {counted(len(known), 'waiting fact')}"
     if vouched:
-        message += f"; {vouched} of them were told under a shared login, and wait for one more person"
+        were, wait = ("was", "waits") if vouched == 1 else ("were", "wait")
+        message += f"; {vouched:,} of them {were} told under a shared login, and {wait} for one more person"
     if decision.text:
         message += f": {decision.text}"
     ledger.note_finding(known[0].fact.account, at, kind, (decision.digest or "")[:_SHORT], message)
@@ -131,16 +133,16 @@ def _material(ledger: Ledger, fact: ExternalFact, values: dict[str, Decimal | No
         day = business_day(at.us, rules)
         day_usd = usd + account.approvals.of_day(day) + account.told.of_day(day)
         if day_usd > rules.material_usd:
-            return f"with it the day of {name} comes to {plain(day_usd)} USD, above {plain(rules.material_usd)}"
+            return f"with it the day of {name} comes to {worth(day_usd)}, above {worth(rules.material_usd)}"
     limit = ledger.rules_of(fact.account).material_usd
     told, total = ledger.clock.told.get(fact.by.login), _total(values) or ZERO
     login_usd = total + (ZERO if told is None else told.of_day(business_day(at.us, ledger.rules.defaults)))
     if login_usd > limit:
-        return f"with it the day of login {fact.by.login} comes to {plain(login_usd)} USD, above {plain(limit)}"
+        return f"with it the day of login {fact.by.login} comes to {worth(login_usd)}, above {worth(limit)}"
     if fact.file is not None and fact.file.usd is None:
         return "its file has rows without a known USD value"
     if fact.file is not None and fact.file.usd is not None and abs(fact.file.usd) > limit:
-        return f"its file comes to {plain(abs(fact.file.usd))} USD, above {plain(limit)}"
+        return f"its file comes to {worth(abs(fact.file.usd))}, above {worth(limit)}"
     return None
 
 

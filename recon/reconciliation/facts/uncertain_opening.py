@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import plain
+from recon.display.figures import shown
 from recon.ledger.facts.external_fact import ExternalFact, Movement, digest_of, movements_of
 from recon.ledger.ledger import Ledger
 from recon.ledger.legs import Leg
@@ -46,14 +46,14 @@ def decided_by_fill(context: ComparisonContext, leg: Leg) -> bool:
     rest = doubt.amount - leg.amount
     fee = context.rules.learn_fees_up_to * abs(leg.turnover or leg.amount)
     if abs(rest) <= context.tolerance_of(doubt.amount) or -fee <= rest < 0:
-        _correct(context, doubt, doubt.amount, told=f"a fill of {plain(leg.amount)} that is told now explains it")
+        _correct(context, doubt, doubt.amount, told=f"a fill of {shown(leg.amount)} that is told now explains it")
         if rest:
             post_adjustment(context, Posting(rest, FEE, context.at.us, "inferred", replaces=doubt.entry))
         note_doubt(context, None)
         return True
     if abs(rest) >= abs(doubt.amount):
         return False
-    _correct(context, doubt, leg.amount, told=f"a fill of {plain(leg.amount)} that is told now explains a part of it")
+    _correct(context, doubt, leg.amount, told=f"a fill of {shown(leg.amount)} that is told now explains a part of it")
     note_doubt(context, msgspec.structs.replace(doubt, amount=rest))
     return True
 
@@ -67,7 +67,7 @@ def _correct(context: ComparisonContext, doubt: OpeningDoubt, amount: Decimal, *
     post_adjustment(context, posting)
     unit = context.unit
     unit.balance.open_since(doubt.after_us)  # what happened from there on is no part of the opening
-    message = f"the first reports of {unit.code} differ by {plain(doubt.amount)}: {told}"
+    message = f"the first reports of {unit.code} differ by {shown(doubt.amount)}: {told}"
     context.ledger.note_finding(unit.account, context.at, "opening_settled", unit.code, message)
 
 
@@ -92,17 +92,17 @@ def _settle(context: ComparisonContext, movement: Movement, fact: ExternalFact) 
         if doubt is not None:
             note_doubt(context, None)
             message = (
-                f"{fact.by.label} tells that {plain(held)} {unit.code} were held at the start: the later report holds"
+                f"{fact.by.label} tells that {shown(held)} {unit.code} were held at the start: the later report holds"
             )
             context.ledger.note_finding(unit.account, context.at, "opening_settled", unit.code, message)
         return BEFORE_OPENING
     if opening is not None and doubt is not None and abs(held - opening + doubt.amount) <= tolerance:
-        told = f"{fact.by.label} tells that {plain(held)} were held at the start, so it is a break"
+        told = f"{fact.by.label} tells that {shown(held)} were held at the start, so it is a break"
         _correct(context, doubt, doubt.amount, told=told, fact=fact.external_id)
         note_doubt(context, None)
         open_doubted(context, doubt)
         return BOOKED
-    message = f"{fact.external_id} tells an opening of {plain(held)}, and is not taken: {_why_refused(unit, doubt)}"
+    message = f"{fact.external_id} tells an opening of {shown(held)}, and is not taken: {_why_refused(unit, doubt)}"
     context.ledger.note_finding(unit.account, context.at, "opening_refused", fact.external_id, message)
     return None
 
@@ -112,5 +112,5 @@ def _why_refused(unit: Unit, doubt: OpeningDoubt | None) -> str:
     if opening is None:
         return f"{unit.code} is not open yet; tell it again"
     if doubt is None:
-        return f"{unit.code} opened with {plain(opening)}, and no report leaves that uncertain"
-    return f"{unit.code} opened with {plain(opening - doubt.amount)} or {plain(opening)}"
+        return f"{unit.code} opened with {shown(opening)}, and no report leaves that uncertain"
+    return f"{unit.code} opened with {shown(opening - doubt.amount)} or {shown(opening)}"

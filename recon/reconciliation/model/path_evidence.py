@@ -11,7 +11,9 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ZERO, plain
+from recon.display.figures import shown
+from recon.display.words import counted
+from recon.exact import ZERO
 
 #: Postings that are kept with a break; the others are counted and summed.
 MAX_LEGS: Final = 20
@@ -105,10 +107,10 @@ def path_evidence(
 def path_item(path: PathEvidence) -> PathItem:
     """Return a path as one item of evidence: what the reports changed by beyond the postings, fees left out."""
     moved, total = path.after.value - path.before.value, path.leg_total
-    postings = "1 posting lies" if path.leg_count == 1 else f"{path.leg_count} postings lie"
-    sums = "" if total is None else f" and come to {plain(total)}"
+    lie, come = ("lies", "comes") if path.leg_count == 1 else ("lie", "come")
+    sums = "" if total is None else f" and {come} to {shown(total)}"
     return PathItem(
-        f"the reports changed by {plain(moved)}; {postings} between them{sums}",
+        f"the reports changed by {shown(moved)}; {counted(path.leg_count, 'posting')} {lie} between them{sums}",
         path.after.seq,
         None if total is None else moved - total,
         path,

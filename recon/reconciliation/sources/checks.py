@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ZERO, plain
+from recon.display.figures import shown
+from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.facts.external_fact import BALANCE, ExternalFact, Movement, RecordedFact, digest_of, held_of
@@ -187,8 +188,8 @@ class SourceChecks:
             return check
         if before is not None and before.us == check.us and before.reported != check.reported:
             message = (
-                f"{check.source} told {plain(before.reported)} {check.told_unit} of {to_datetime(check.us)} before, and"
-                f" {plain(check.reported)} now; the later one holds"
+                f"{check.source} told {shown(before.reported)} {check.told_unit} of {to_datetime(check.us)} before, and"
+                f" {shown(check.reported)} now; the later one holds"
             )
             context.ledger.note_finding(check.account, context.at, "source_corrected", check.told_unit, message)
         if check.verdict == "agreed":

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import plain
+from recon.display.figures import shown
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.source_check import CheckVerdict, SourceCheck
 from recon.reconciliation.sources.books_then import BooksThen, books_then, owned_then
@@ -52,7 +52,7 @@ def judge(context: ComparisonContext, check: SourceCheck) -> SourceCheck:
         reason = "it says what the EMS reports: the break of the reports is borne out"
         return _with(context, check, expected=books.plain, verdict="break", reason=reason, break_id=borne_out)
     drift = check.reported - books.plain
-    reason = f"{check.source} holds {plain(check.reported)}, the books had {plain(books.plain)}: {plain(drift)}"
+    reason = f"{check.source} holds {shown(check.reported)}, the books had {shown(books.plain)}: {shown(drift)}"
     return _with(context, check, expected=books.plain, verdict="break", reason=reason)
 
 

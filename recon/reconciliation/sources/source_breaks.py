@@ -10,7 +10,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import ZERO, plain
+from recon.display.figures import shown
+from recon.exact import ZERO
 from recon.reconciliation.breaks.ended_steps import clear
 from recon.reconciliation.breaks.identity import case_of, identity, recurrence
 from recon.reconciliation.causes.integrity import SOURCE_DIFFERS
@@ -99,11 +100,11 @@ def _evidence(context: ComparisonContext, check: SourceCheck) -> Evidence:
 
 
 def _words(check: SourceCheck, drift: Decimal) -> str:
-    held = "lists no" if check.absent else f"holds {plain(check.reported)}"
-    expected = "nothing" if check.expected is None else plain(check.expected)
+    held = "lists no" if check.absent else f"holds {shown(check.reported)}"
+    expected = "nothing" if check.expected is None else shown(check.expected)
     return (
         f"{check.source} {held} {check.told_unit} at {_time(check.us)}, the books had {expected}:"
-        f" {plain(drift)} to explain"
+        f" {shown(drift)} to explain"
     )
 
 

@@ -54,12 +54,13 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         source="recon_exact.cases",
         columns=columns_of("""
             case_id text, gateway text, accounts texts, breaks int, open_breaks int, amount_usd decimal?, cause text,
-            state text, opened_at time, severity text?"""),
+            causes texts, state text, opened_at time, severity text?"""),
         key=("gateway", "case_id"),
         filters={
             "gateway": "r.gateway",
             "account": f"r.accounts && {VALUES}",
-            **{name: f"r.{name}" for name in ("cause", "state", "severity")},
+            "cause": f"r.causes && {VALUES}",
+            **{name: f"r.{name}" for name in ("state", "severity")},
             "case": _BEGINS,
             **_times("opened_at"),
         },

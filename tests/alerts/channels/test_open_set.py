@@ -178,6 +178,7 @@ LEG = Leg(
     opened_at=T0,
     closed_at=None,
     assignee=None,
+    after_seq=1,
 )  # fmt: skip
 
 
@@ -189,11 +190,22 @@ def test_a_case_is_one_alert_with_the_words_of_its_legs() -> None:
     other = leg(break_id="b2", unit="ZUSD", amount=Decimal("-600.00"), amount_usd=Decimal(-600), severity="high")
     (alert,) = cases_of([LEG, other], T0)
     assert alert.key == "case/prod-eu/c1"
-    assert alert.summary == "KRAKEN/JOHN on prod-eu: missed_fill, inferred: 0.20 XETH, -600.00 ZUSD"
+    assert alert.summary == "KRAKEN/JOHN on prod-eu: missed_fill, inferred: 0.2 XETH, -600 ZUSD"
     assert alert.severity == "high"
     assert alert.details["amount_usd"] == "1202"
     assert alert.details["look"] == "recon break show c1"
     assert (alert.taken_up, alert.ended_at) == (False, None)
+
+
+def test_a_case_of_several_causes_names_all_and_is_as_sure_as_the_surest() -> None:
+    other = leg(break_id="b2", unit="ZUSD", amount=Decimal(-600), cause="fee_third_asset", certainty="exact")
+    vague = leg(break_id="b3", unit="BNB", amount=Decimal(1), cause="fee_third_asset", certainty="candidate")
+    (alert,) = cases_of([LEG, other, vague], T0)
+    assert alert.cause == "missed_fill, fee_third_asset"
+    assert alert.certainty == "exact"
+    assert alert.summary.startswith(
+        "KRAKEN/JOHN on prod-eu: missed_fill, inferred and fee_third_asset, exact and fee_third_asset, candidate: 0.2"
+    )
 
 
 def test_a_case_ends_with_its_last_leg() -> None:

@@ -31,7 +31,7 @@ def test_a_break_in_words() -> None:
     words = words_of(of([Step()]))
     assert words.title == "recon: break.opened on prod-eu"
     assert words.text.splitlines()[0] == (
-        "KRAKEN/JOHN -10.50 ZUSD (-10.50 USD): unexplained, exact, high: no report, gap or race explains it"
+        "KRAKEN/JOHN -10.5 ZUSD (-10.50 USD): unexplained, exact, high: no report, gap or race explains it"
     )
     assert "recon breaks --json" in words.text
     assert words.tone == "bad"
@@ -40,7 +40,7 @@ def test_a_break_in_words() -> None:
 def test_many_alerts_are_counted() -> None:
     words = words_of(of([Step(break_id=f"b{number}") for number in range(MAX_ALERTS + 3)]))
     assert "and 3 more" in words.text
-    assert words.text.count("KRAKEN/JOHN -10.50") == MAX_ALERTS
+    assert words.text.count("KRAKEN/JOHN -10.5") == MAX_ALERTS
 
 
 def test_what_recon_does_not_see_and_that_it_is_over() -> None:

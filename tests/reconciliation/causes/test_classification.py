@@ -205,7 +205,7 @@ def test_a_position_closed_at_its_liquidation_price_is_one_case_with_its_cash() 
     cash = the_break(driver, "USDT")
     assert (position.cause, cash.cause) == ("liquidation", "liquidation")
     assert position.case_id == cash.case_id
-    assert "a price of 45000" in position.note
+    assert "a price of 45,000" in position.note
 
 
 def test_a_position_closed_at_another_price_is_external_or_deleveraged() -> None:

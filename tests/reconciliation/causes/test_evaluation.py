@@ -442,4 +442,4 @@ def test_an_inverse_contract_has_the_reciprocal_price() -> None:
     closed = broke("PERP", "-2000", held="2000", kind="contract")
     evaluation = evaluated(of(broke("BTC", "-0.01", held="3"), closed, contracts=(inverse,)))
     assert evaluation.cause == "liquidation"
-    assert "a price of 40000" in evaluation.note
+    assert "a price of 40,000" in evaluation.note
