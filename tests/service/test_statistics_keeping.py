@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
+from functools import partial
 
 import psycopg
 import pytest
@@ -11,8 +13,9 @@ from sqlalchemy import Connection
 from trio.testing import MockClock
 
 from recon.db.engine import create_engine, libpq_url
+from recon.db.raw import cursor_of
 from recon.db.statistics import refresh_statistics
-from recon.db.transactions import InlineDatabase
+from recon.db.transactions import InlineDatabase, ThreadedDatabase
 from recon.errors import DatabaseError
 from recon.service.statistics_keeping import LOOK_SECONDS, keep_statistics
 from recon.status import Status, StatusReporter
@@ -20,6 +23,8 @@ from tests.conftest import TestDatabase
 
 pytestmark = pytest.mark.postgres
 
+#: Seconds after which a connection that is not free is taken for one that never will be.
+NEVER = 60.0
 #: Rows of a table at first: more than the planner takes an unknown table to hold.
 ROWS = 3000
 
@@ -97,3 +102,42 @@ async def test_a_look_that_failed_is_followed_by_the_next_one(
         nursery.cancel_scope.cancel()
     assert states == [("waiting", "the database is away"), ("running", "")]
     assert looks[1] - looks[0] == LOOK_SECONDS
+
+
+@pytest.mark.trio
+async def test_a_look_takes_one_connection_and_blocks_no_writer_and_between_looks_it_has_none(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(database, 1, ROWS)
+    counting, over = threading.Event(), threading.Event()
+
+    def refresh(connection: Connection) -> list[str]:
+        found = refresh_statistics(connection)
+        counting.set()
+        over.wait(NEVER)  # the look goes on: it keeps its connection, and whatever it has locked
+        return found
+
+    def write(connection: Connection) -> None:
+        with cursor_of(connection) as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '30s'")
+            cursor.execute("UPDATE recon_store.fee_rates SET rates = '[1]'")
+
+    both = threading.Barrier(2)
+    looked = trio.Event()
+    engine = create_engine(database.service_url, "tests", pool_size=2)
+    pool = ThreadedDatabase(engine, 2)
+    monkeypatch.setattr("recon.service.statistics_keeping.refresh_statistics", refresh)
+    async with trio.open_nursery() as nursery:
+        reporter = StatusReporter(lambda: datetime(2026, 1, 5, tzinfo=UTC), lambda _: looked.set())
+        nursery.start_soon(keep_statistics, pool, reporter)
+        assert await trio.to_thread.run_sync(counting.wait, NEVER)
+        await pool.run(write, deadline=NEVER)
+        await pool.run(write, deadline=NEVER)
+        assert not looked.is_set(), "the look was over before the writers were"
+        over.set()
+        await looked.wait()
+        async with trio.open_nursery() as others:
+            for _ in range(2):  # each waits for the other with a connection of its own
+                others.start_soon(partial(pool.run, lambda _: both.wait(NEVER), deadline=NEVER))
+        nursery.cancel_scope.cancel()
+    engine.dispose()
