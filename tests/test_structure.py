@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
 import sys
@@ -129,6 +130,40 @@ def test_sentences_have_figures_as_the_screens_do() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "plain"
     ]
     assert not raw, "\n".join(raw)
+
+
+#: What is counted in sentences; `recon.display.words.counted` writes one of it as one.
+_COUNTED = re.compile(
+    r" (?:more |open |further |waiting )*(?:accounts|alerts|amounts|approvals|attempts|balances|breaks|cases|checks"
+    r"|closings|contracts|days|entries|events|facts|files|fills|findings|gaps|gateways|logins|messages|orders|pages|positions"
+    r"|postings|prices|reports|rows|sessions|settings|signals|statuses|steps|things|times|trades|units)\b"
+)
+#: Numbers that are never one: bounds, and what is said only where there are several.
+_NEVER_ONE = {
+    ("alert_why.py", "delivery['attempts']"), ("alerts_why.py", "delivery['attempts']"),
+    ("break_actions.py", "len(active)"),
+    ("bulk_deeds.py", "len(shown)"), ("ccxt_client.py", "len(rows)"), ("expectation.py", "len(cases)"),
+    ("fee_rates.py", "key.order_class"), ("html_file.py", "self._count"), ("measure.py", "number_text(factor)"),
+    ("paging.py", "resource.most"), ("path.py", "times // place * place"),
+    ("quarantine.py", "self._in_a_row"), ("sending.py", "cases"), ("unit_advice.py", "len(alike)"),
+    ("verifier.py", "len(manifest['files'])"), ("wording.py", "data.case_count"),
+}  # fmt: skip
+
+
+def test_one_of_something_is_said_as_one() -> None:
+    """A number before a noun goes through `counted`, but for bounds and numbers that are never one."""
+    found = []
+    for path in (path for path in SOURCES if path.relative_to(ROOT).parts[0] == "recon"):
+        for text in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            parts = text.values if isinstance(text, ast.JoinedStr) else []
+            for number, words in itertools.pairwise(parts):
+                if not isinstance(number, ast.FormattedValue) or not isinstance(words, ast.Constant):
+                    continue
+                name = ast.unparse(number.value)
+                is_bound = re.search(r"\b_?[A-Z]{3}", name) is not None
+                if _COUNTED.match(str(words.value)) and not is_bound and (path.name, name) not in _NEVER_ONE:
+                    found.append(f"{path.relative_to(ROOT)}: {{{name}}}{words.value!s:.30}")
+    assert not found, "\n".join(found)
 
 
 def test_the_top_level_is_what_was_agreed() -> None:

@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 
 from recon.backup.directory import DOCUMENT, Backup
 from recon.backup.manifest import CLUSTER, WAL_FOLDER, StoredFile, missing_segments
+from recon.display.words import counted
 from recon.errors import BackupError
 from recon.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE
 
@@ -77,7 +78,8 @@ def _compare(backup: Backup, target: Path | None, progress: Progress | None) -> 
             progress(done, size)
     found += [f"{_named(name)} is no part of it" for name in _others(backup)]
     if len(found) > MAX_NAMED:
-        found = [*found[:MAX_NAMED], f"{len(found) - MAX_NAMED} more files differ"]
+        more = len(found) - MAX_NAMED
+        found = [*found[:MAX_NAMED], f"{counted(more, 'more file')} {'differs' if more == 1 else 'differ'}"]
     return found
 
 
@@ -95,7 +97,7 @@ def _problem_of(path: Path, listed: StoredFile, place: Path | None) -> str | Non
     except OSError as error:
         return f"cannot be read or copied: {error.strerror or 'unknown reason'}"
     if size != listed.size:
-        return f"has {size} bytes, not {listed.size}"
+        return f"has {counted(size, 'byte')}, not {listed.size:,}"
     return None if digest == listed.sha256 else "was changed: its sha256 differs"
 
 

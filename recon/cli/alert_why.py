@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Final
 
 from recon.cli.output import Row, text_of
+from recon.display.words import counted
 from recon.reads.alert_why import HEADINGS, WORDS
 
 #: Width of a line, and of the indentation of what explains a step, in characters.
@@ -20,8 +21,10 @@ def why_text(document: Row) -> str:
     lines = [f"Who was told of case {document['case_id']} of {document['gateway'] or 'recon itself'}, and why", ""]
     for step in steps if isinstance(steps, list) else []:
         lines += _lines(step)
-    if document["waiting"]:
-        lines.append(f"{document['waiting']} signals wait for the policy: is the service running?")
+    waiting = document["waiting"]
+    if isinstance(waiting, int) and waiting:
+        wait = "waits" if waiting == 1 else "wait"
+        lines.append(f"{counted(waiting, 'signal')} {wait} for the policy: is the service running?")
     lines += ["", *wrap("Derived from the signals and the policies in force; a rebuild comes to the same.", WIDTH)]
     return "\n".join(lines) + "\n"
 

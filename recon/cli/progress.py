@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from recon.cli.output import note, span, text_of
+from recon.display.words import counted
 
 #: Called with how much of the work is done, and how much there is.
 Advance: TypeAlias = Callable[[int, int], None]
@@ -70,4 +71,4 @@ class _Lines:
         self._told = at
         rate = done / (at - self._began)
         left = span(timedelta(seconds=round((total - done) / rate)))
-        note(f"{self._name}: {done:,} of {total:,} events, {rate:,.0f}/s, {left} left")
+        note(f"{self._name}: {done:,} of {counted(total, 'event')}, {rate:,.0f}/s, {left} left")

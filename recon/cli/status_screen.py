@@ -162,7 +162,10 @@ def _needs(view: StatusView, look: Look, most: int, *, notes: bool, whole: bool)
             standing = view.standing
             agreed = counted(standing.units.get("agreed", 0), "unit")
             yield look.painted("NOTHING NEEDS SOMEBODY", "bold")
-            yield f"No open breaks nobody has. {agreed} agree, all {standing.covered} accounts covered."
+            covered = counted(standing.covered, "account")
+            all_ = "all " if standing.covered != 1 else ""
+            agree = "agrees" if standing.units.get("agreed") == 1 else "agree"
+            yield f"No open breaks nobody has. {agreed} {agree}, {all_}{covered} covered."
         return
     until = view.seen_until
     right = counted(len(needs), "thing")

@@ -219,7 +219,7 @@ def rows(directory: str, manifest: dict[str, Any]) -> Iterator[str]:
         with open_text(directory, report["file"]) as stream:
             count = sum(1 for _ in csv.reader(stream)) - 1
         if count != report["rows"]:
-            yield f"{report['file']} has {count} rows, and the manifest says {report['rows']}"
+            yield f"{report['file']} has {count} row{'' if count == 1 else 's'}, and the manifest says {report['rows']}"
 
 
 def open_text(directory: str, name: str) -> Any:

@@ -25,6 +25,7 @@ from sqlalchemy import Connection
 from recon.backoff import Backoff
 from recon.db.raw import cursor_of
 from recon.db.transactions import Database
+from recon.display.words import counted
 from recon.errors import DatabaseError, ProjectionError
 from recon.log.handover import Handover
 from recon.log.read import head
@@ -290,7 +291,11 @@ def _where(watch: StepWatch) -> str:
     """Return which events a step is about."""
     if watch.at_seq is not None:
         return f"at event {watch.at_seq}"
-    return f"at the {watch.count} events after event {watch.after_seq}" if watch.count else "before reading any event"
+    return (
+        f"at the {counted(watch.count, 'event')} after event {watch.after_seq}"
+        if watch.count
+        else "before reading any event"
+    )
 
 
 def _step(

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.raw import cursor_of
+from recon.display.words import counted
 from recon.errors import ProjectionError
 from recon.projection.checkpoint import current_edition, lock
 from recon.projection.editions import (
@@ -128,7 +129,7 @@ def _compare_and_switch(
         same = ours == theirs and done == seq
         if not same and checkpoint.fold_version == VERSION:
             message = (
-                f"gateway {gateway!r}: folding the same {seq} events gave other books"
+                f"gateway {gateway!r}: folding the same {counted(seq, 'event')} gave other books"
                 f" ({ours[:16]} instead of {theirs[:16]}); the current ones stay, please report this"
             )
             raise ProjectionError(message)

@@ -159,7 +159,7 @@ def _proposals(source: Source, asked: dict[str, str | None]) -> Iterator[Need]:
         digest = _joint([str(each) for each in _list(row["digests"])])[:DIGEST]
         cases = _list(row["cases"])
         what = "to live with it" if row["to_accept"] else _text(row["cause"])
-        others = f" and {len(cases) - 1} more cases" if len(cases) > 1 else ""
+        others = f" and {counted(len(cases) - 1, 'more case')}" if len(cases) > 1 else ""
         yield Need(
             kind="to approve",
             what=f"{amounts_said(row)} {what}, {_text(row['account'])}{others}",

@@ -16,6 +16,7 @@ from recon.alerts.route import Desk
 from recon.alerts.router import Router
 from recon.config import Settings
 from recon.db.transactions import Database
+from recon.display.words import counted
 from recon.meters import DeliveryMeter, RoutingMeter
 from recon.status import StatusReporter
 from recon.tracing import OFF, Tracing
@@ -31,7 +32,11 @@ def desk_of(settings: Settings) -> Desk:
 def measured(causes: Iterable[str]) -> dict[str, str]:
     """Return the measured precision of those of these causes that have one, in words."""
     known = {cause: precision_of(cause) for cause in sorted(causes)}
-    return {cause: f"right {each.right} times of {each.said}" for cause, each in known.items() if each is not None}
+    return {
+        cause: f"right {counted(each.right, 'time')} of {each.said}"
+        for cause, each in known.items()
+        if each is not None
+    }
 
 
 class AlertParts:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from recon.display.words import counted
 from recon.ems.protocol.messages import (
     BALANCE_SNAPSHOT,
     ORDER_EXEC_REPORT_SNAPSHOT,
@@ -120,7 +121,10 @@ class _Cutter:
         """Return what the case lacks of the log, in sentences."""
         missing = [kind for kind in SNAPSHOTS if kind not in self._kinds]
         told = [f"it has no {kind} of the account in its first session: units may not open" for kind in missing]
-        told += [f"{count} events of the kind {kind} are left out" for kind, count in sorted(self._left_out.items())]
+        told += [
+            f"{counted(count, 'event')} of the kind {kind} {'is' if count == 1 else 'are'} left out"
+            for kind, count in sorted(self._left_out.items())
+        ]
         told += [f"nothing was recorded before event {seq}; in the case time passes there" for seq in self._holes]
         return told
 

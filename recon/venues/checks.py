@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from recon.config import Settings, Venue
+from recon.display.words import counted
 from recon.errors import ConfigError, VenueError
 from recon.venues.ccxt_client import CcxtClient
 from recon.venues.library import NEEDED, exchange_of
@@ -54,8 +55,8 @@ def look_at(venue: Venue) -> Iterator[Look]:
         else:
             yield Look("ok", "the key may only read")
         if "balances" in venue.ask:
-            yield Look("ok", f"{venue.exchange} tells {len(client.balances())} balances")
+            yield Look("ok", f"{venue.exchange} tells {counted(len(client.balances()), 'balance')}")
         if "positions" in venue.ask:
-            yield Look("ok", f"{venue.exchange} tells {len(client.positions())} positions")
+            yield Look("ok", f"{venue.exchange} tells {counted(len(client.positions()), 'position')}")
     except (ConfigError, VenueError) as error:
         yield Look("failed", str(error), "see the venues of the settings")

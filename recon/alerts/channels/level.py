@@ -19,6 +19,8 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from recon.display.words import counted
+
 #: How often an end is told again.
 RESOLVE_EVERY: Final = timedelta(minutes=1)
 #: The severities, the least first.
@@ -170,9 +172,10 @@ def bounded(alerts: Sequence[OpenAlert], most: int) -> list[OpenAlert]:
     ordered = sorted(alerts, key=lambda alert: (alert.kind == "case", alert.began_at, alert.key))
     kept, rest = ordered[:most], ordered[most:]
     severity = max((alert.severity for alert in rest), key=_rank)
+    are = "is" if len(rest) == 1 else "are"
     return [*kept, OpenAlert(
         key=MORE, kind=MORE, gateway="", about="", severity=severity, began_at=min(alert.began_at for alert in rest),
-        summary=f"and {len(rest)} more alerts are open; recon breaks and recon status show them",
+        summary=f"and {counted(len(rest), 'more alert')} {are} open; recon breaks and recon status show them",
     )]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from recon.alerts.message import Message
 from recon.display.figures import shown
+from recon.display.words import counted
 from recon.display.worth import worth
 from recon.exact import bounded
 
@@ -94,7 +95,8 @@ def _tone(event: str) -> Tone:
 
 def _line(alert: _Alert) -> str:
     if alert.conditions_told is not None:
-        return f"{alert.conditions_told} things are told and not over"
+        told = alert.conditions_told
+        return f"{counted(told, 'thing')} {'is' if told == 1 else 'are'} told and not over"
     parts = [alert.account, alert.about if alert.about != alert.account else None, _amount(alert)]
     judged = ", ".join(filter(None, (alert.cause, alert.certainty, alert.severity)))
     what = " ".join(filter(None, parts))

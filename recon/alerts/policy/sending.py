@@ -19,6 +19,7 @@ from recon.alerts.policy.model import MessageKind, Outgoing
 from recon.alerts.policy.routing import at_least, is_maintained, is_silenced
 from recon.alerts.policy.rules import Limit
 from recon.alerts.policy.state import MAX_BATCH, Batch, Book, Entry, Why, spoken
+from recon.display.words import counted
 
 #: What is sent anew by itself, and is void once somebody took the case up.
 _PROMPTS: Final = ("reminder", "escalation")
@@ -160,7 +161,7 @@ def _send(desk: Desk, draft: Draft, at: datetime, *, limited: bool) -> None:
     if limit is None or (limited and free_at is None) or (free_at is None and not waits):
         _emit(desk, draft, at)
         return
-    text = f"limit of {limit.messages} messages in {spoken(limit.interval)}"
+    text = f"limit of {counted(limit.messages, 'message')} in {spoken(limit.interval)}"
     due = at if free_at is None else free_at
     for entry in draft.entries:
         if not limited:
@@ -264,8 +265,9 @@ def _check_budget(desk: Desk, channel: str, at: datetime) -> None:
         return
     book.used_up = True
     reason = (
-        f"the page budget of {channel} is used up: {book.pages} of {budget.pages} pages in the week of {book.week};"
-        f" somebody acted on {book.acted} of {book.cases} cases"
+        f"the page budget of {channel} is used up: {book.pages} of {counted(budget.pages, 'page')} in the week of"
+        f" {book.week};"
+        f" somebody acted on {book.acted} of {counted(book.cases, 'case')}"
     )
     notice = Entry(desk.number(), "notice", "", "", "", "", "", "", "", "", reason)
     desk.put(notice, Batch(channel, "group", "", at + desk.policy.group_wait, reason, []))

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from recon.alerts.watch.conditions import PARTITIONS_SHORT
 from recon.alerts.watch.facts import SERVICE, MissedJob
+from recon.display.words import counted
 from recon.log.partitions import SHORT_EVENTS, ends
 
 
@@ -14,7 +15,8 @@ def short_partitions(connection: Connection) -> list[MissedJob]:
     at = ends(connection)
     if at.room >= SHORT_EVENTS:
         return []
-    left = f"the log has partitions for {at.room:,} more events"
+    left = f"the log has partitions for {counted(at.room, 'more event')}"
     if at.room < 0:
-        left = f"{-at.room:,} log positions lie beyond the last partition that has an end"
+        lie = "lies" if at.room == -1 else "lie"
+        left = f"{counted(-at.room, 'log position')} {lie} beyond the last partition that has an end"
     return [MissedJob(SERVICE, PARTITIONS_SHORT, "", f"{left}; the owner makes more by `recon migrate`", None)]

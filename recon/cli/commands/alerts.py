@@ -196,8 +196,10 @@ def show_pending(*, config: Config = None, json: Json = False) -> None:
     if json:
         print_json(document)
         return
-    if document["unrouted"]:
-        note(f"{document['unrouted']} signals wait for the policy: is the service running?")
+    waiting = document["unrouted"]
+    if isinstance(waiting, int) and waiting:
+        wait = "waits" if waiting == 1 else "wait"
+        note(f"{counted(waiting, 'signal')} {wait} for the policy: is the service running?")
     for key, shown, empty in (
         ("messages", _PENDING, "every message is delivered"),
         ("held", _HELD, "the policy holds nothing"),
@@ -322,4 +324,4 @@ def what_if_alerts(
     print_rows(rows, _WHAT_IF, as_json=json, empty=f"nothing was signalled since {since}", options=options)
     if not json:
         sent, would = (sum(int(str(row[key])) for row in rows) for key in ("sent", "would_be"))
-        note(f"{sent} messages under the policies in force, {would} under the other one")
+        note(f"{counted(sent, 'message')} under the policies in force, {would} under the other one")

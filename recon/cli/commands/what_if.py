@@ -20,6 +20,7 @@ from recon.cli.table import print_table
 from recon.cli.tables.options import TableOptions, one_look_options
 from recon.config import secrets_of
 from recon.config.rule_files import load_rules
+from recon.display.words import counted
 from recon.projection.what_if import Difference, KnownBreak, WhatIfReport
 
 _SHOWN: Final = [
@@ -79,7 +80,7 @@ def _print(answers: list[WhatIfReport], options: TableOptions, *, as_json: bool)
     rows = [_row(answer, each) for answer in answers for each in answer.differences]
     print_table(rows, _SHOWN, empty="no difference", options=options)
     for answer in answers:
-        counts = f"{answer.breaks_now} breaks now, {answer.breaks_then} under the other rules"
+        counts = f"{counted(answer.breaks_now, 'break')} now, {answer.breaks_then:,} under the other rules"
         note(f"{answer.gateway}: {counts}, up to event {answer.seq}")
 
 

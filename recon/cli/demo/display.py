@@ -17,6 +17,7 @@ from recon.cli.demo.simulation import Truth
 from recon.cli.demo.snapshot import Snapshot
 from recon.cli.output import note, write
 from recon.cli.tables import terminal
+from recon.display.words import counted
 
 #: How often a line is printed without a screen, in seconds.
 LINE_SECONDS: Final = 5.0
@@ -99,8 +100,8 @@ class LineDisplay:
         gateways = ", ".join(f"{row['name']} {row['state']}" for row in snapshot.gateways) or "no gateway yet"
         result = score(truth.faults, snapshot.openings)
         self._write(
-            f"{elapsed:4.0f} s  {gateways}; {snapshot.events} events ({rate:.0f}/s); units: {units}; "
-            f"{result.words}; {receiver.alerts} alerts received"
+            f"{elapsed:4.0f} s  {gateways}; {counted(snapshot.events, 'event')} ({rate:.0f}/s); units: {units}; "
+            f"{result.words}; {counted(receiver.alerts, 'alert')} received"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from recon.display.words import counted
 from recon.exact import ZERO
 from recon.simulator.faults.scoring import Matcher
 
@@ -94,8 +95,8 @@ class Score(msgspec.Struct, frozen=True):
         for verdict in self.missed:
             faults[id(verdict.fault)] = False
         found, alarms = sum(faults.values()), len(self.false_alarms)
-        what = "planted fault" if len(faults) == 1 else "planted faults"
-        return f"{found} of {len(faults)} {what} found, {alarms} false alarm{'' if alarms == 1 else 's'}"
+        planted = counted(len(faults), "planted fault")
+        return f"{found} of {planted} found, {counted(alarms, 'false alarm')}"
 
 
 class _Step(msgspec.Struct, frozen=True, eq=False):

@@ -20,7 +20,7 @@ from recon.cli.output import Row
 from recon.cli.tables.look import Look
 from recon.cli.tables.text import left, width_of, wrapped
 from recon.display.ages import age, duration, time_of_day
-from recon.display.figures import amount, count, figure, scale_of
+from recon.display.figures import amount, figure, scale_of
 from recon.display.ids import short_id
 from recon.display.shapes import shape_of
 from recon.display.words import counted, safe
@@ -212,7 +212,8 @@ def _sums(snapshot: Snapshot, state: ScreenState, look: Look) -> Iterator[str]:
     if units:
         yield f"{look.painted(left('UNITS', 10), 'bold')}{units}"
     names = [
-        f"{mark(str(row['state']))} {safe(str(row['name']))} {count(_number(row))} events" for row in snapshot.gateways
+        f"{mark(str(row['state']))} {safe(str(row['name']))} {counted(_number(row), 'event')}"
+        for row in snapshot.gateways
     ]
     if names:
         behind = f"{snapshot.lag} behind" if snapshot.lag > state.events_per_second else "nothing behind"

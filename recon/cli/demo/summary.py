@@ -63,7 +63,7 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
         print_table(false_alarms, _FALSE, title="false alarms")
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in snapshot.verdicts().items())
     write(
-        f"\n{snapshot.events} events in {summary.seconds:.0f} s; units: {verdicts}\n"
+        f"\n{counted(snapshot.events, 'event')} in {summary.seconds:.0f} s; units: {verdicts}\n"
         f"alerts: {snapshot.delivered} delivered in {counted(snapshot.messages, 'message')},"
         f" {summary.alerts_received} received with a valid signature\n"
         f"{_fitted('harmless and not flagged: ' + (', '.join(benign) or 'none'))}\n"

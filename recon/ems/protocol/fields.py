@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from recon.display.words import counted
 from recon.ems.protocol.bounds import (
     MAX_CODE_CHARS,
     MAX_ID_CHARS,
@@ -61,7 +62,9 @@ class Findings:
     def collected(self) -> tuple[Finding, ...]:
         """Return the findings; the last one says how many were left out."""
         if self._omitted:
-            self._items.append(Finding("more", "message", f"{self._omitted} further findings in this message"))
+            self._items.append(
+                Finding("more", "message", f"{counted(self._omitted, 'further finding')} in this message")
+            )
         return tuple(self._items)
 
 

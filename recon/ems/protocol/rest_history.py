@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Final, TypeAlias
 
+from recon.display.words import counted
 from recon.ems.protocol import fields
 from recon.ems.protocol.decode import usable_account
 from recon.ems.protocol.fields import (
@@ -158,7 +159,9 @@ class _Row:
     def _steps(self) -> tuple[StatusStep, ...]:
         statuses, times = self._texts("statusHistoryStatus"), self._texts("statusHistoryTime")
         if len(statuses) != len(times):
-            self._unequal("history", f"{len(statuses)} statuses and {len(times)} times")
+            self._unequal(
+                "history", f"{counted(len(statuses), 'status', 'statuses')} and {counted(len(times), 'time')}"
+            )
         pairs = zip_longest(statuses, times[: len(statuses)])
         field = self._field("statusHistoryStatus")[1]
         return tuple(
@@ -171,7 +174,10 @@ class _Row:
         prices = [fields.number(leaf, price_of) for leaf in self._values("fillsPrice")]
         amounts = [fields.number(leaf, amount_of) for leaf in self._values("fillsAmount")]
         if not len(times) == len(prices) == len(amounts):
-            self._unequal("fills", f"{len(times)} times, {len(prices)} prices and {len(amounts)} amounts")
+            self._unequal(
+                "fills",
+                f"{counted(len(times), 'time')}, {counted(len(prices), 'price')} and {counted(len(amounts), 'amount')}",
+            )
         count = max(len(prices), len(amounts))
         rows = zip_longest(times[:count], prices, amounts)
         return tuple(FillRow(fields.usable_time(time), price, amount) for time, price, amount in rows)

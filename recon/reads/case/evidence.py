@@ -93,7 +93,7 @@ def so_far_lines(case: Case, room: int) -> Iterator[str]:
         if not 0 < index <= left_out:
             yield from _step_line(together, room, notes if several else set(), today=case.at, several=several)
         elif index == 1:
-            yield f"… {left_out} steps"
+            yield f"… {counted(left_out, 'step')}"
 
 
 def _same(before: Sequence[tuple[str, Row]], unit: str, step: Row) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from recon.display.ages import duration, time_of_day
 from recon.display.figures import shown
-from recon.display.words import safe
+from recon.display.words import counted, safe
 from recon.reads.case.model import Row
 from recon.reconciliation.model.path_evidence import READINGS, Alternative, LegBetween, PathEvidence, ReportSeen
 from recon.times import to_datetime
@@ -66,9 +66,8 @@ def _legs(path: PathEvidence, unit: str) -> Iterator[str]:
     if not path.leg_count:
         yield "no posting lies between them"
         return
-    count = "1 posting" if path.leg_count == 1 else f"{path.leg_count} postings"
     total = "" if path.leg_total is None else f", {shown(path.leg_total)} {unit} in sum"
-    yield from _wrapped(f"between them: {count}{total}", 2)
+    yield from _wrapped(f"between them: {counted(path.leg_count, 'posting')}{total}", 2)
     for leg in path.legs:
         yield from _wrapped(f"  {_time(leg.us)}  {shown(leg.amount)}{_order(leg)}", 4)
     if path.leg_count > len(path.legs):

@@ -152,7 +152,7 @@ def _circumstances(leg: Leg) -> Iterator[str]:
     for source in leg.sources:
         yield f"{unit}: {source['source']} {source_words(source)}."
     if row["occurrences"] != 1:
-        yield f"{unit}: it opened {row['occurrences']} times."
+        yield f"{unit}: it opened {counted(int(str(row['occurrences'])), 'time')}."
     if row["state"] == "accepted":
         most = figure(row["accepted_amount"]).text
         yield f"{unit}: accepted until {time_of_day(row['accepted_until'])}, up to {most}."
