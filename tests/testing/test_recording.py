@@ -217,7 +217,7 @@ def test_what_a_case_lacks_is_said() -> None:
     ]
     last = first.log[-1]
     decided = [*first.log[1:], msgspec.structs.replace(last, kind=events.DECISION, account=account)]
-    assert as_it_is(decided, account, PLAIN_RULES).lacks == ["1 events of the kind decision are left out"]
+    assert as_it_is(decided, account, PLAIN_RULES).lacks == ["1 event of the kind decision is left out"]
 
 
 def test_own_events_that_cannot_be_read_are_left_out() -> None:
@@ -234,7 +234,7 @@ def test_own_events_that_cannot_be_read_are_left_out() -> None:
         disguised(log, account, PLAIN_RULES, key=SECRET, factors=[D(7)]),
     ):
         assert recording is not None
-        assert recording.lacks == ["1 events of the kind fact are left out", "1 events of the kind rules are left out"]
+        assert recording.lacks == ["1 event of the kind fact is left out", "1 event of the kind rules is left out"]
         assert all(line.event is None for line in recording.cut.lines)
 
 
