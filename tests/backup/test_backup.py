@@ -157,11 +157,11 @@ def test_every_kind_of_damage_is_found_and_named(world: World, kept: Backup) -> 
     base, wal = largest(backup), segment(backup)
     named = base.relative_to(backup.path).as_posix()
     damaged(base, flip, f"{named} was changed")
-    damaged(base, lambda path: os.truncate(path, 8192), f"{named} has 8192 bytes, not")
+    damaged(base, lambda path: os.truncate(path, 8192), f"{named} has 8,192 bytes, not")
     damaged(base, Path.unlink, f"{named} is missing")
     damaged(wal, flip, f"WAL segment {wal.name} was changed")
     damaged(wal, Path.unlink, f"WAL segment {wal.name} is missing")
-    damaged(wal, lambda path: os.truncate(path, 1 << 20), f"WAL segment {wal.name} has 1048576 bytes")
+    damaged(wal, lambda path: os.truncate(path, 1 << 20), f"WAL segment {wal.name} has 1,048,576 bytes")
     extra = backup.path / "cluster" / "base" / "extra"
     extra.write_bytes(b"x")
     refused("cluster/base/extra is no part of it")
