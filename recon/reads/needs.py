@@ -17,6 +17,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from recon.db.source import Row, Source, query_rows
+from recon.display.ages import time_of_day
 from recon.display.figures import amount, count, scale_of
 from recon.display.ids import DIGEST, short_ids
 from recon.display.words import counted, safe
@@ -50,6 +51,17 @@ _PROPOSALS: Final = """
     FROM recon_exact.open_breaks AS b
     WHERE b.state = 'proposed' AND (CAST(:gateway AS text) IS NULL OR b.gateway = :gateway)
     GROUP BY b.gateway, b.proposal ->> 'seq' ORDER BY usd DESC NULLS FIRST, since, b.gateway, seq
+"""
+#: Who accepted a case, and until when the first of its acceptances holds.
+_ACCEPTED: Final = """
+    SELECT DISTINCT ON (b.gateway, b.case_id) b.gateway, b.case_id, b.accepted_until, h.actor
+    FROM recon_exact.open_breaks AS b LEFT JOIN LATERAL (
+        SELECT s.actor FROM recon_exact.break_history AS s
+        WHERE (s.gateway, s.id) = (b.gateway, b.id) AND s.state = 'accepted'
+        ORDER BY s.seq DESC, s.number DESC LIMIT 1
+    ) AS h ON true
+    WHERE b.state = 'accepted' AND (CAST(:gateway AS text) IS NULL OR b.gateway = :gateway)
+    ORDER BY b.gateway, b.case_id, b.accepted_until
 """
 #: Orders are missing, or it is not known whether some are.
 _UNACCOUNTED: Final = """
@@ -123,7 +135,14 @@ def read_needs(source: Source, now: datetime, stale: Sequence[Stale] = (), gatew
         *set_up(source, asked),
         *_look_at(source, asked, now),
     ]
-    return Needs(found, [_case(row, short, "in work") for row in cases if row["need"] == "in work"])
+    in_work = [row for row in cases if row["need"] == "in work"]
+    any_accepted = any(row["state"] == "accepted" for row in in_work)
+    accepted = {
+        (row["gateway"], row["case_id"]): row for row in (query_rows(source, _ACCEPTED, asked) if any_accepted else ())
+    }
+    return Needs(
+        found, [_case(row, short, "in work", accepted.get((row["gateway"], row["case_id"]))) for row in in_work]
+    )
 
 
 def _blind(stale: Sequence[Stale]) -> Iterator[Need]:
@@ -137,13 +156,17 @@ def _blind(stale: Sequence[Stale]) -> Iterator[Need]:
         yield Need(kind="stale", what=f"{names}: {text}", since=since, command=command.rstrip("`") or "recon doctor")
 
 
-def _case(row: Row, short: dict[str, str], need: str) -> Need:
+def _case(row: Row, short: dict[str, str], need: str, acceptance: Row | None = None) -> Need:
+    """Return a case; of one whose open legs are all accepted also by whom, and until when."""
     start = short[str(row["case_id"])]
-    who = str(row["who"] or "")
+    who, until = str(row["who"] or ""), ""
+    if acceptance is not None and row["state"] == "accepted":
+        who = str(acceptance["actor"] or who)
+        until = f"; accepted until {time_of_day(_time(acceptance['accepted_until']))}"
     command = shell("recon", "break", "assign", "--case", start, "--to", "WHO")
     return Need(
         kind="take up",
-        what=f"{amounts_said(row)} {_text(row['cause'])}, {_text(row['account'])}",
+        what=f"{amounts_said(row)} {_text(row['cause'])}, {_text(row['account'])}{until}",
         usd=_usd(row["amount_usd"]),
         priced=True,
         since=_time(row["since"]),

@@ -268,7 +268,7 @@ def test_an_acceptance_has_an_end_and_a_size(recon: Recon, day: TestDatabase) ->
     assert recon("break", "accept", row["id"], "--until", "soon").status == 2
     assert recon("break", "accept", row["id"], "--until", "3d", "--amount", "-1").status == 2
     with serving(day):
-        accepted = recon("break", "accept", row["id"], "--until", "3d", "--text", "known to the venue")
+        accepted = recon("break", "accept", row["id"], "--until", "3d", "--text", "known to the venue", "--name", "Ann")
     assert (accepted.status, "recon break approve" in accepted.out) == (0, False), accepted.err
     told = one(recon, row["id"])
     assert told["state"] == "accepted"
@@ -277,6 +277,14 @@ def test_an_acceptance_has_an_end_and_a_size(recon: Recon, day: TestDatabase) ->
     assert timedelta(days=2) < until - datetime.now(UTC) < timedelta(days=3, hours=1)
     assert "accepted until" in recon("break", "show", row["id"]).out
     assert row["id"] in {each["id"] for each in breaks(recon)}, "accepted is not over"
+    assert recon("status", "--json").json()["in_work"] == [], "its other leg is open"
+    with serving(day):
+        assert (
+            recon("break", "accept", pair(recon)[1]["id"], "--until", "9d", "--text", "t", "--name", "Ann").status == 0
+        )
+    (in_work,) = recon("status", "--json").json()["in_work"]
+    assert f"; accepted until {until:%Y-%m-%d}" in in_work["what"]
+    assert in_work["note"].startswith("Ann")
 
 
 def test_a_step_that_the_table_does_not_allow_changes_nothing(recon: Recon, day: TestDatabase) -> None:
@@ -521,7 +529,8 @@ def test_to_accept_what_is_material_needs_two_logins(recon: Recon, day: TestData
     assert (outcome["was"], outcome["step"], outcome["state"]) == ("open", "accept", "proposed")
     assert "USD, above 10,000.00 USD" in outcome["outcome"]
     shown = recon("break", "show", row["id"]).out
-    assert "test_alice proposed to accept it for a while; a second login approves" in shown
+    proposed = "test_alice proposed to accept it for a while; above 10,000 USD a second login approves"
+    assert proposed in " ".join(shown.split())
     assert "proposed by test_alice at event" in shown
     assert f"recon break approve {digest[:10]}" in shown
     before = heads(recon)

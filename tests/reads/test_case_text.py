@@ -101,7 +101,8 @@ def test_a_proposal_of_both_legs_has_one_digest_and_other_breaks_in_it_are_told(
     proposal = {"digest": "d" * 64, "cause": "missed_fill", "entry": "0.2", "login": "alice", "authenticated": True}
     proposed = [leg(unit, state="proposed", proposal={**proposal, "seq": 12}) for unit in ("ETH", "USDT")]
     alone = case_text(case(proposed[0], proposals={("prod-eu", 12): ["d" * 64]}))
-    assert "1  alice proposed missed_fill; a second login approves\n     recon break approve dddddddddd" in alone
+    anyone = "alice proposed missed_fill; up to 10,000 USD one login may approve"
+    assert f"1  {anyone}\n     recon break approve dddddddddd" in alone
     more = case_text(case(*proposed, proposals={("prod-eu", 12): ["d" * 64, "e" * 64, "f" * 64]}))
     words = " ".join(more.split())
     assert "alice proposed missed_fill, with 1 break of other cases; a second login approves" in words

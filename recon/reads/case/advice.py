@@ -118,9 +118,11 @@ def _approvals(case: Case, proposed: list[Leg]) -> list[Advice]:
         also = f", with {counted(others, 'break')} of other cases" if others else ""
         until = " to accept it for a while" if proposal.get("until_us") is not None else f" {safe(proposal['cause'])}"
         who = f"{safe(proposal['login'])} proposed{until}"
+        # What is proposed of several cases is worth more than this one.
+        approves = "a second login approves" if others else _who_decides(case)
         second = "" if proposal.get("authenticated") else " (under a login that people share)"
         found += [
-            Advice(f"{who}{also}{second}; a second login approves", (shell("recon", "break", "approve", digest),)),
+            Advice(f"{who}{also}{second}; {approves}", (shell("recon", "break", "approve", digest),)),
             Advice("or rejects", (shell("recon", "break", "reject", digest, "--text", "WHY"),)),
         ]
     return found
