@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -12,6 +12,7 @@ from recon.display.ids import DIGEST
 from recon.display.words import counted, safe
 from recon.exact import plain
 from recon.reads.case.model import Case, Leg, Row
+from recon.reads.case.opposite import named
 from recon.reconciliation.breaks.decisions import joint_digest
 from recon.reconciliation.causes.registry import CAUSES
 
@@ -95,7 +96,11 @@ def advices(case: Case) -> list[Advice]:
     if not active:
         return _about_what_is_over(case)
     proposed = [leg for leg in active if leg.row["state"] == "proposed"]
-    return [*_approvals(case, proposed), *_taking_up(case), *_proofs(active), *_proposing(case), *_living_with_it(case)]
+    told = [leg for leg in active if not leg.opposite]
+    return [
+        *_approvals(case, proposed), *_taking_back(active), *_taking_up(case), *_proofs(told), *_proposing(case),
+        *_living_with_it(case),
+    ]  # fmt: skip
 
 
 def _about_what_is_over(case: Case) -> list[Advice]:
@@ -126,6 +131,21 @@ def _approvals(case: Case, proposed: list[Leg]) -> list[Advice]:
             Advice("or rejects", (shell("recon", "break", "reject", digest, "--text", "WHY"),)),
         ]
     return found
+
+
+def _taking_back(active: Sequence[Leg]) -> Iterator[Advice]:
+    """Yield how to take back facts that reports do not bear out: to book the opposite as something else tells twice.
+
+    Nothing is erased (semantics 10): an adjustment says which fact it takes back.
+    """
+    for leg in active:
+        row, kind = leg.row, "--asset" if leg.row["unit_kind"] == "asset" else "--symbol"
+        for fact in leg.opposite:
+            command = shell(
+                "recon", "record", "adjustment", "--gateway", row["gateway"], "--account", row["account"], kind,
+                row["unit"], f"--amount={_plain(-fact['amount'])}", "--text", f"takes back {fact['external_id']}",
+            )  # fmt: skip
+            yield Advice(f"if {named(fact)} did not happen, take it back", (command,))
 
 
 def _taking_up(case: Case) -> list[Advice]:

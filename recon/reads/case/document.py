@@ -25,8 +25,9 @@ def document(case: Case, leg: Leg) -> Row:
         "same_case": leg.same_case,
         "history": leg.history,
         "sources": leg.sources,
+        "opposite_facts": leg.opposite,
         "next": [{"step": step, "command": _command(case, leg, step)} for step in leg.steps],
-        "advice": advice_on(leg.row),
+        "advice": None if leg.opposite else advice_on(leg.row),
     }
 
 

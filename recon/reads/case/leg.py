@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from recon.closing.calendar import calendar_of
@@ -21,6 +23,17 @@ _FIGURES: Final = (
     "opening", "fills", "expected", "explained", "reported", "drift", "unexplained", "in_flight", "verdict",
     "observed_at", "cut_seq", "reason",
 )  # fmt: skip
+#: A fact took effect when it was told, or approved. Whether an amount is the opposite is a matter of a thousandth:
+#: what the reports show beside it, such as rounding, is in the break too.
+_OPPOSITE: Final = """
+SELECT f.external_id, f.fact, f.amount, f.unit, coalesce(f.approved_seq, f.seq) AS seq, f.occurred_at, f.source,
+       CASE WHEN f.authenticated THEN f.login ELSE coalesce(f.name, f.login) END AS told_by
+  FROM recon_exact.facts AS f
+ WHERE f.gateway = :gateway AND f.account = :account AND f.unit_kind = :unit_kind AND f.unit = :unit
+   AND f.fact NOT IN ('trade', 'balance', 'opening') AND f.effect IN ('booked', 'replaced')
+   AND coalesce(f.approved_seq, f.seq) BETWEEN :after AND :until
+   AND f.amount <> 0 AND abs(f.amount + :amount) * 1000 <= abs(f.amount)
+ ORDER BY seq DESC LIMIT 3"""
 
 
 def read_leg(connection: Source, selected: SelectedBreak, now: datetime, rules: AccountRules) -> Leg:
@@ -63,6 +76,18 @@ def read_leg(connection: Source, selected: SelectedBreak, now: datetime, rules: 
         sources=read_sources(connection, unit),
         archived=archived,
         window=timedelta(microseconds=rules.settlement_window_us),
+        opposite=_opposite_facts(connection, row),
+    )
+
+
+def _opposite_facts(source: Source, row: Row) -> Sequence[Row]:
+    """Return the facts told within the origin of a break that are its opposite, the latest first."""
+    if row["state"] not in ACTIVE or not row["owns_residual"] or row["after_seq"] is None or row["until_seq"] is None:
+        return ()
+    given = {name: row[name] for name in ("gateway", "account", "unit_kind", "unit")}
+    amount = Decimal(str(row["amount"]))
+    return query_rows(
+        source, _OPPOSITE, {**given, "after": row["after_seq"], "until": row["until_seq"], "amount": amount}
     )
 
 

@@ -39,6 +39,8 @@ class Leg(msgspec.Struct, frozen=True):
     archived: str | None = None
     #: The settlement window of the account by the rules in force; None: not known of that time.
     window: timedelta | None = None
+    #: Facts from outside that it is the opposite of: reports do not bear them out.
+    opposite: Sequence[Row] = ()
 
     @property
     def active(self) -> bool:

@@ -20,6 +20,7 @@ from recon.reads.case.arithmetic import arithmetic_lines
 from recon.reads.case.document import age_words
 from recon.reads.case.evidence import evidence_lines, origin_lines, so_far_lines, tried_lines, tried_summary
 from recon.reads.case.model import Case, Leg
+from recon.reads.case.opposite import opposite_words
 from recon.reads.case.path import path_lines, window_lines
 from recon.reads.source_words import source_words
 from recon.reconciliation.causes.integrity import SOURCE_DIFFERS
@@ -149,6 +150,7 @@ def _circumstances(leg: Leg) -> Iterator[str]:
         yield f"{unit}: an independent source says so; what the EMS reports is another question."
     elif not row["owns_residual"]:
         yield f"{unit}: the reports contradict each other; this is no part of the unit's drift."
+    yield from opposite_words(leg.opposite)
     for source in leg.sources:
         yield f"{unit}: {source['source']} {source_words(source)}."
     if row["occurrences"] != 1:
