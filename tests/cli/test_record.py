@@ -208,6 +208,7 @@ def test_without_a_service_it_is_recorded_and_says_so(recon: Recon, config: Path
         (("deposit", "--asset", "USDT", "--amount", "-5"), "deposits are credits"),
         (("deposit", "--asset", "USDT", "--amount", "x"), "decimal"),
         (("deposit", "--asset", "USDT", "--amount", "0"), "zero"),
+        (("withdrawal", "--asset", "USDT", "--amount", "1e30"), "larger than any balance"),
         (("deposit", "--amount", "5"), "--asset and --symbol"),
         (("deposit", "--asset", "USDT", "--amount", "5", "--to", "BINANCE"), "transfer"),
         (("deposit", "--asset", "USDT", "--amount", "5", "--at", "2999-01-01"), "future"),

@@ -31,6 +31,9 @@ from recon.ledger.facts.external_fact import MANUAL, SIGNS, ExternalFact, parse_
 from recon.nearest import listed
 from recon.times import parse_time
 
+#: What no column of a view holds any more; a person who types as much has mistyped.
+_TOO_LARGE: Final = Decimal("1e20")
+
 
 class Kind(StrEnum):
     """The kinds of facts that can be recorded; a trade is imported from the venue's export."""
@@ -201,6 +204,10 @@ def _signed(kind: str, text: str) -> Decimal:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--amount") from None
     sign = SIGNS.get(kind)
+    if abs(amount) >= _TOO_LARGE:
+        raise typer.BadParameter(
+            "is larger than any balance: 20 digits at most before the point", param_hint="--amount"
+        )
     if not amount and kind != Kind.OPENING:
         raise typer.BadParameter("must not be zero", param_hint="--amount")
     if sign is None:
