@@ -1,4 +1,4 @@
-"""Facts whose opposite a break is: reports do not bear out what somebody told from outside. Pure."""
+"""Facts whose opposite a break is: reports do not bear out what somebody told from outside."""
 
 from __future__ import annotations
 
