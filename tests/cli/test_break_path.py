@@ -58,7 +58,7 @@ def test_reports_postings_and_readings_are_told_in_words() -> None:
     )
     assert lines_of(path) == [
         "before  event 812, 2026-01-05 09:00:00.000: 99.8 BTC reported",
-        "after   event 845, 2026-01-05 09:00:02.000: 95.0 BTC reported",
+        "after   event 845, 2026-01-05 09:00:02.000: 95 BTC reported",
         "between them: 2 postings, 0.2 BTC in sum",
         "  2026-01-05 09:00:00.000  0.1",
         "  2026-01-05 09:00:00.001  0.1  order order-1",
@@ -80,7 +80,7 @@ def test_reports_postings_and_readings_are_told_in_words() -> None:
 
 @pytest.mark.parametrize(
     ("legs", "said"),
-    [(0, "no posting lies between them"), (1, "1 posting, 0.1 BTC in sum"), (MAX_LEGS, "20 postings, 2.0 BTC in sum")],
+    [(0, "no posting lies between them"), (1, "1 posting, 0.1 BTC in sum"), (MAX_LEGS, "20 postings, 2 BTC in sum")],
 )
 def test_few_postings_are_all_shown(legs: int, said: str) -> None:
     lines = lines_of(example(legs))
