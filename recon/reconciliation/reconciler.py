@@ -242,8 +242,9 @@ class Reconciler:
             self._contain(context.state, at, commit, context, value)
             self.comparisons.refresh(context.unit)  # what opens next is to see it
         for key in trellis.take_judged():
-            # The steps that are not decided may be others now.
-            if key not in touched and self.comparison_of(self.ledger.units[key]).pending != trellis.pending(key):
+            # The steps that are not decided may be others now, or what a race leaves may be a break.
+            known = self.comparison_of(self.ledger.units[key])
+            if key not in touched and (known.accrual.jumps or known.pending != trellis.pending(key)):
                 touched[key] = self._context(self.ledger.units[key], at)
         for context in touched.values():
             self._contain(context.state, at, self._end_of_advance, context)

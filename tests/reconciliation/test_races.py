@@ -68,3 +68,20 @@ def test_semantics_5_1__reports_told_twice_and_out_of_order_within_a_window_neve
     driver.wait(60)
     assert not [each for each in driver.opened_breaks() if each[0] == "BTC"]
     assert driver.value("BTC") == held
+
+
+def test_what_a_race_leaves_is_no_fee_where_no_fill_lies_in_it_whatever_breaks_beside_it() -> None:
+    """Semantics 8.5: a fee is at most 0.6 % of what the fills in the race moved; the rest is a break."""
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"))
+    driver.poll("USDT", "100000", 10)
+    driver.poll("USDT", "100100", 3)
+    held = D("100001.9")
+    driver.poll("USDT", held, 3)
+    for number in range(4):
+        driver.report(OrderScript(f"o{number}", [("10", "100")], placed_at=driver.now).report(1))
+        held -= 1000
+    held -= 600
+    driver.poll("USDT", held, 120)
+    assert not [entry for entry in driver.entries("USDT") if entry.cause == "fee"]
+    assert sorted(known.amount for known in driver.breaks("USDT")) == [D(-600), D("1.9")]

@@ -36,21 +36,32 @@ def accrue(context: ComparisonContext, edge: Committed) -> None:
     before, fees, unmodelled = comparison.accrual, edge.fee, ZERO
     if edge.kind == "unmodelled":
         fees, unmodelled = fees - edge.left, edge.left
+    race, race_fees = _race_with(context, edge.to_seq, edge.jump)
     comparison.accrual = Accrual(
         before.fees + fees,
         before.rounding + edge.rounding - edge.tolerated,
         before.unmodelled + unmodelled,
         before.tolerated + edge.tolerated,
         before.jumps + edge.jump,
-        max(before.race, abs(edge.jump)),
+        race,
         context.at.us if edge.jump else before.race_us,
-        max(before.race_fees, context.trellis.most_fees(context.unit.key)) if edge.jump else before.race_fees,
+        race_fees,
     )
     suspended = {seq: left for seq, left in comparison.suspended.items() if seq != edge.to_seq}
     owned = edge.to_seq in comparison.ended or any(known.step_seq == edge.to_seq for known in comparison.breaks)
     if edge.kind == "novel" and not owned:
         suspended[edge.to_seq] = edge.left
     comparison.suspended = suspended
+
+
+def _race_with(context: ComparisonContext, seq: int, left: Decimal) -> tuple[Decimal, Decimal]:
+    """Return the largest step of the race and its greatest fees, with what an edge leaves over.
+
+    A jump that a break owns, or will own, is no race: its size says nothing of what other jumps leave.
+    """
+    known = context.comparison.accrual
+    fees = context.trellis.fees_of_race(context.unit.key, seq) if left else None
+    return (known.race, known.race_fees) if fees is None else (max(known.race, abs(left)), max(known.race_fees, fees))
 
 
 def own(context: ComparisonContext, seq: int, amount: Decimal, *, is_fee: bool) -> None:
@@ -97,8 +108,10 @@ def _release(context: ComparisonContext) -> None:
         del comparison.suspended[seq]
         accrual = comparison.accrual
         if (accrual.jumps > 0) != (left > 0) and abs(accrual.jumps + left) <= abs(left) * _UNDONE:
-            jumps, fees = accrual.jumps + left, accrual.fees - left
-            comparison.accrual = msgspec.structs.replace(accrual, jumps=jumps, fees=fees)
+            race, race_fees = _race_with(context, seq, left)
+            comparison.accrual = msgspec.structs.replace(
+                accrual, jumps=accrual.jumps + left, fees=accrual.fees - left, race=race, race_fees=race_fees
+            )
 
 
 def _is_over(context: ComparisonContext) -> bool:

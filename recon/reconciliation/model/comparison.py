@@ -54,12 +54,12 @@ class Accrual(msgspec.Struct, frozen=True, gc=False, array_like=True):
     unmodelled: Decimal = ZERO
     #: What the configured tolerance alone allows, in sum; it is never posted.
     tolerated: Decimal = ZERO
-    #: Jumps that are final and that no break owns: not told yet, or races. The largest of them since they were none.
+    #: Jumps that are final and that no break owns: not told yet, or races. The largest of the races.
     jumps: Decimal = ZERO
     race: Decimal = ZERO
     #: Log time of the latest of them, in microseconds.
     race_us: int = 0
-    #: What fees of the fills around them may come to at most.
+    #: What fees of the fills between them may come to at most.
     race_fees: Decimal = ZERO
 
 

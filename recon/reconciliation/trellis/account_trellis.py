@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from recon.ledger.fees.fee_key import BASE, QUOTE, RATES, FeeKey
+from recon.ledger.fees.fee_key import BASE, QUOTE, FeeKey
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import FillPart, Leg
 from recon.ledger.units import UnitKey
@@ -20,7 +20,7 @@ from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.account_state import decode_account, encode_account, encode_unsaved
 from recon.reconciliation.trellis.account_step import play_step
 from recon.reconciliation.trellis.amounts import to_decimal, to_int
-from recon.reconciliation.trellis.column import SLACK, TURNOVER, Report
+from recon.reconciliation.trellis.column import Report
 from recon.reconciliation.trellis.entries import TOLD_SHADOW, Entry
 from recon.reconciliation.trellis.explanation import explain
 from recon.reconciliation.trellis.figures import figures_of
@@ -40,6 +40,7 @@ from recon.reconciliation.trellis.journal import (
 from recon.reconciliation.trellis.judgement import pending_steps, tell_step
 from recon.reconciliation.trellis.late_entries import place_entry
 from recon.reconciliation.trellis.parts import AccountParts
+from recon.reconciliation.trellis.path import fees_of_race
 from recon.reconciliation.trellis.process import begin_at, cut_of_newest, judged_at
 from recon.reconciliation.trellis.shadows import find_assumed
 from recon.reconciliation.trellis.slices import queue_report
@@ -301,15 +302,11 @@ class AccountTrellis:
         unit = self._parts.units.get(key)
         return None if unit is None else figures_of(unit)
 
-    def most_fees(self, key: UnitKey) -> Decimal:
-        """Return what fees and rounding of the kept entries of a unit may come to at most."""
+    def fees_of_race(self, key: UnitKey, seq: int) -> Decimal | None:
+        """Return what fees and rounding may come to in the race that a report is of; None where it is of none."""
         unit = self._parts.units.get(key)
-        if unit is None:
-            return Decimal(0)
-        entries = unit.entries
-        first, last = entries.sums[0], entries.sums[-1]
-        turnover, slack = last[TURNOVER] - first[TURNOVER], last[SLACK] - first[SLACK]
-        return to_decimal(entries.rates.table.most * turnover // RATES + slack)
+        fees = None if unit is None else fees_of_race(unit, seq)
+        return None if fees is None else to_decimal(fees)
 
     def explain(self, step: Step) -> PathEvidence | None:
         """Return why a step is on the best path; None once its reports are forgotten."""

@@ -157,7 +157,7 @@ def _candidates(
             continue
         seq = each.column.seq
         held = now - at >= unit.hold() if each.kind == "jump" else due
-        if held and at > (unit.opened or 0) and seq not in unit.told_openings:
+        if held and seq not in unit.told_openings:
             unit.told_openings.add(seq)
             told.append(OpeningUncertain(step_of(unit, each, "opening"), each.kind == "novel"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from recon.ledger.fees.fee_key import RATES, FeeKey
 from recon.reconciliation.trellis.column import AMOUNT, FEE, PASSED, SLACK, TURNOVER, Column, OddEdge, StateKey
@@ -163,15 +163,27 @@ def in_opening(unit: UnitTrellis, column: Column) -> bool:
 
 def races(unit: UnitTrellis, odd: Sequence[OddEdge]) -> set[int]:
     """Return the log positions of reports whose jumps undo each other: reports that no cut of ours explains."""
-    found: set[int] = set()
+    return {each.column.seq for race in _each_race(unit, odd) for each in race}
+
+
+def fees_of_race(unit: UnitTrellis, seq: int) -> int | None:
+    """Return what fees and rounding may come to at most in the race that a report is of; None where it is of none."""
+    fees = [
+        _most_fees(unit, race[0], race[-1])
+        for race in _each_race(unit, unit.odd())
+        if any(each.column.seq == seq for each in race)
+    ]
+    return max(fees, default=None)
+
+
+def _each_race(unit: UnitTrellis, odd: Sequence[OddEdge]) -> Iterator[Sequence[OddEdge]]:
     first = 0
     while first < len(odd):
         last = _race_from(unit, odd, first) if odd[first].kind == "jump" else None
         if last is not None:
-            found.update(each.column.seq for each in odd[first : last + 1])
+            yield odd[first : last + 1]
             first = last
         first += 1
-    return found
 
 
 def _race_from(unit: UnitTrellis, odd: Sequence[OddEdge], first: int) -> int | None:
@@ -189,12 +201,17 @@ def _race_from(unit: UnitTrellis, odd: Sequence[OddEdge], first: int) -> int | N
         if each.kind not in {"jump", "novel"}:
             continue
         total += each.left
-        source, target = start.source[0], each.target[0]
-        before, after = entries.sums[source], entries.sums[target]
-        slack = after[SLACK] - before[SLACK]
-        fees = slack + entries.rates.table.most * (after[TURNOVER] - before[TURNOVER]) // RATES
+        slack = entries.sums[each.target[0]][SLACK] - entries.sums[start.source[0]][SLACK]
+        fees = _most_fees(unit, start, each)
         beyond_fees = abs(total) <= fees and abs(start.left) > 2 * fees
         closely = abs(total) <= slack + abs(start.left) // THIRD_SHARE and abs(start.left) > 2 * slack
         if index > first and (beyond_fees or closely):
             last = index
     return last
+
+
+def _most_fees(unit: UnitTrellis, first: OddEdge, last: OddEdge) -> int:
+    entries = unit.entries
+    before, after = entries.sums[first.source[0]], entries.sums[last.target[0]]
+    turnover = after[TURNOVER] - before[TURNOVER]
+    return after[SLACK] - before[SLACK] + entries.rates.table.most * turnover // RATES

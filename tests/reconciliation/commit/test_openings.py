@@ -67,3 +67,32 @@ def test_an_opening_is_posted_once_and_never_moves() -> None:
     driver.poll("BTC", "12", 60)
     assert [entry.amount for entry in driver.entries("BTC") if entry.cause == "opening"] == [10]
     assert driver.opened_breaks() == [("BTC", D(2))]
+
+
+def test_reports_of_the_instant_of_the_first_one_are_a_later_opening_and_no_fee() -> None:
+    """The first snapshot was old: updates that waited with it say what is held, and a break soon after changes nothing.
+
+    Semantics 4.5 and 8.5: no fee is booked that no fill can have cost.
+    """
+    driver = GatewayDriver()
+    driver.open_session()
+    driver.server_info()
+    driver.symbols(BTC_USDT)
+    driver.orders()
+    driver.balances(balance_row("BTC", "10"), balance_row("USDT", "100000"))
+    driver.balance("USDT", "99967", after=0)
+    driver.balance("USDT", "99952", after=0)
+    held = D(99952)
+    for number in range(20):
+        driver.wait(0.9)
+        driver.report(OrderScript(f"o{number}", [("10", "100")], placed_at=driver.now).report(1))
+        held -= 1000
+        driver.wait(0.1)
+        driver.balance("USDT", held)
+    held -= 600
+    driver.poll("USDT", held, 60)
+    balance = driver.unit("USDT").balance
+    assert (balance.opening, driver.value("USDT")) == (D(99952), held + 600)
+    assert [entry.amount for entry in driver.entries("USDT") if entry.cause == "fee"] == []
+    assert len(driver.findings("opening_uncertain")) == 2
+    assert [known.amount for known in driver.breaks("USDT")] == [D(-600)]
