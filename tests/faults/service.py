@@ -59,7 +59,7 @@ class Service:
         account, at = finding.account or "", times[finding.seq - 1]
         kind = "contract" if (account, "contract", finding.about) in self._fold.ledger.units else "asset"
         told = _DIFFER.search(finding.message)
-        amount = Decimal(told[1]) if told else Decimal(0)
+        amount = Decimal(told[1].replace(",", "")) if told else Decimal(0)
         unit = UnitId(account, kind, finding.about)
         return Step(f"{unit}/{finding.seq}", unit, _UNCERTAIN, at, amount, "", "", (), None, at)
 
