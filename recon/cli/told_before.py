@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from recon.cli.output import note
+from recon.cli.waiting_facts import approval_command, waiting_groups
 from recon.db.source import Source, query_rows
 from recon.errors import DocumentRefused
 from recon.ledger.facts.external_fact import ExternalFact, parse_fact
@@ -27,6 +29,9 @@ SELECT digest, occurred_at FROM recon_exact.waiting_facts
 _NOT_FOLDED: Final = """
 SELECT e.raw FROM recon.events AS e JOIN recon.gateways AS g ON g.name = e.gateway
  WHERE e.gateway = :gateway AND e.seq > g.projected_seq AND e.kind = 'fact' AND e.account = :account ORDER BY e.seq"""
+_SAME: Final = """
+SELECT seq FROM recon_exact.waiting_facts
+ WHERE gateway = :gateway AND account = :account AND external_id = :id AND digest = :digest ORDER BY seq LIMIT 1"""
 
 
 def time_of_same(connection: Source, gateway: str, fact: ExternalFact) -> datetime | None:
@@ -52,3 +57,16 @@ def _told(connection: Source, gateway: str, fact: ExternalFact) -> Iterator[tupl
             continue
         if told.external_id == fact.external_id:
             yield told.occurred_at, content_digest(told)
+
+
+def note_waits_already(connection: Source, gateway: str, fact: ExternalFact) -> int | None:
+    """Say that a fact told again waits already; return the log position at which it was told, None if none waits."""
+    known = {"gateway": gateway, "account": fact.account, "id": fact.external_id, "digest": content_digest(fact)}
+    for row in query_rows(connection, _SAME, known):
+        seq = int(str(row["seq"]))
+        note(f"recorded before, as event {seq}: it waits for a second person already, and nothing changed")
+        for group in waiting_groups(connection, gateway):
+            if any(seq == waiting for waiting, _ in group.facts):
+                note(f"a second person runs: {approval_command(group.digest)}")
+        return seq
+    return None

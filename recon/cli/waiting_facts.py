@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from recon.cli.output import note
 from recon.cli.queries import gateway_names
-from recon.db.source import Source, query_rows
+from recon.db.source import Source
 from recon.errors import ConfigError
-from recon.ledger.facts.external_fact import ExternalFact
-from recon.ledger.facts.waiting import content_digest
 from recon.reads.waiting_facts import MAX_DECIDED, WaitingGroup, approval_command
 from recon.reads.waiting_facts import waiting_groups as groups_of
 
@@ -19,13 +15,8 @@ __all__ = [
     "approval_command",
     "chosen_group",
     "note_waiting",
-    "note_waits_already",
     "waiting_groups",
 ]
-
-_SAME: Final = """
-SELECT seq FROM recon_exact.waiting_facts
- WHERE gateway = :gateway AND account = :account AND external_id = :id AND digest = :digest ORDER BY seq LIMIT 1"""
 
 
 def waiting_groups(connection: Source, gateway: str | None) -> list[WaitingGroup]:
@@ -56,16 +47,3 @@ def note_waiting(connection: Source, gateway: str, first_seq: int, last_seq: int
             note(f"a second person runs: {approval_command(group.digest)}")
         found += ours
     return found
-
-
-def note_waits_already(connection: Source, gateway: str, fact: ExternalFact) -> int | None:
-    """Say that a fact told again waits already; return the log position at which it was told, None if none waits."""
-    known = {"gateway": gateway, "account": fact.account, "id": fact.external_id, "digest": content_digest(fact)}
-    for row in query_rows(connection, _SAME, known):
-        seq = int(str(row["seq"]))
-        note(f"recorded before, as event {seq}: it waits for a second person already, and nothing changed")
-        for group in waiting_groups(connection, gateway):
-            if any(seq == waiting for waiting, _ in group.facts):
-                note(f"a second person runs: {approval_command(group.digest)}")
-        return seq
-    return None

@@ -14,7 +14,7 @@ from recon.simulator.scenarios import demo_plan
 from tests.conftest import TestDatabase
 from tests.support.database_days import write_day
 
-_REPORTED: Final = re.compile(r"reported (-?[\d.]+), the books")
+_REPORTED: Final = re.compile(r"reported (-?[\d.,]+), the books")
 _ITEMS: Final = """
     SELECT b.account, b.unit, e.item ->> 'text' AS said, x.payload
     FROM recon.breaks AS b CROSS JOIN LATERAL jsonb_array_elements(b.evidence::jsonb) AS e(item)
@@ -45,4 +45,4 @@ def test_a_report_that_evidence_names_says_what_evidence_says(database: TestData
     for account, unit, said, payload in items:
         found = _REPORTED.match(said)
         assert found is not None
-        assert Decimal(found[1]) in reported_in(payload, account, unit), (account, unit, said)
+        assert Decimal(found[1].replace(",", "")) in reported_in(payload, account, unit), (account, unit, said)

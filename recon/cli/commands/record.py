@@ -19,8 +19,8 @@ from recon.cli.options import Config, Json, NewAssets, settings_of
 from recon.cli.output import Column, Row, note, print_json
 from recon.cli.recording import Name, Wait, note_shared_login, wait_until_folded
 from recon.cli.table import print_table
-from recon.cli.told_before import time_of_same
-from recon.cli.waiting_facts import note_waiting, note_waits_already
+from recon.cli.told_before import note_waits_already, time_of_same
+from recon.cli.waiting_facts import note_waiting
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.config.values import parse_decimal
