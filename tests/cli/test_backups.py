@@ -77,7 +77,7 @@ def test_back_up_drill_and_restore(recon: Recon, embedded: Path, monkeypatch: py
     os.truncate(wal, 4096)
     damaged = recon("drill", "--json")
     assert (damaged.status, damaged.out) == (12, "")
-    assert f"WAL segment {wal.name} has 4096 bytes" in damaged.err
+    assert f"WAL segment {wal.name} has 4,096 bytes" in damaged.err
     checked = recon("backup", "--check", "--json")
     assert checked.status == 12
     assert checked.json()["state"] == "damaged"
