@@ -21,12 +21,16 @@ def why_text(document: Row) -> str:
     lines = [f"Who was told of case {document['case_id']} of {document['gateway'] or 'recon itself'}, and why", ""]
     for step in steps if isinstance(steps, list) else []:
         lines += _lines(step)
-    waiting = document["waiting"]
-    if isinstance(waiting, int) and waiting:
-        wait = "waits" if waiting == 1 else "wait"
-        lines.append(f"{counted(waiting, 'signal')} {wait} for the policy: is the service running?")
+    lines += waiting_lines(document["waiting"])
     lines += ["", *wrap("Derived from the signals and the policies in force; a rebuild comes to the same.", WIDTH)]
     return "\n".join(lines) + "\n"
+
+
+def waiting_lines(waiting: object) -> Iterator[str]:
+    """Yield that signals wait for the policy, if so many do."""
+    if isinstance(waiting, int) and waiting:
+        wait = "waits" if waiting == 1 else "wait"
+        yield f"{counted(waiting, 'signal')} {wait} for the policy: is the service running?"
 
 
 def _lines(step: Row) -> Iterator[str]:

@@ -13,6 +13,7 @@ from recon.db.reader import Reader, open_reader
 from recon.db.resolve import DatabaseHandle, resolve_database
 from recon.db.source import Source, query_rows
 from recon.db.version import check_version
+from recon.deciding.rights import reads_only
 from recon.errors import DecisionRefused, NotMigrated
 
 if TYPE_CHECKING:
@@ -115,18 +116,18 @@ def operator_connection(settings: Settings, command: str, *, decides: bool = Tru
     operator_url = settings.database.operator_url
     if operator_url is not None:
         with connect(operator_url.get_secret_value(), command) as connection:
-            _check_may_decide(connection, decides=decides)
+            if decides:
+                _check_may_decide(connection)
             yield connection
         return
     with existing_database(settings) as handle, connect(handle.service_url, command) as connection:
-        _check_may_decide(connection, decides=decides)
+        if decides:
+            _check_may_decide(connection)
         yield connection
 
 
-def _check_may_decide(connection: Connection, *, decides: bool) -> None:
+def _check_may_decide(connection: Connection) -> None:
     """Refuse a login without rights in words for people, before anything is asked of them. Errors: DecisionRefused."""
     (row,) = query_rows(connection, _RIGHTS, {})
-    if decides and not row["may"]:
-        raise DecisionRefused(
-            f"login {row['login']} is no member of recon_operator; a person acts by a login of their own (operator 9.1)"
-        )
+    if not row["may"]:
+        raise DecisionRefused(reads_only(str(row["login"])))

@@ -24,6 +24,7 @@ from recon.db.parameters import CONNECT_TIMEOUT
 from recon.db.source import Row, query_rows
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.deciding.recording import Recorded, append_decisions, are_folded, findings_at, refusals, wake
+from recon.deciding.rights import reads_only
 from recon.deciding.selection import BreakFilter, SelectedBreak, case, one_break, select_breaks
 from recon.deciding.steps import decisions_of, outcomes, without_none
 from recon.errors import DatabaseError, DecisionRefused, LoginRefused
@@ -90,9 +91,7 @@ async def _enter(database: Database, identity: Identity, service: Database) -> s
 def _enter_as(connection: Connection, *, by_password: bool) -> str:
     person = person_of(connection, by_password=by_password)
     if not person.acts:
-        raise LoginRefused(
-            f"login {person.login} is no member of recon_operator; a person acts by a login of their own (operator 9.1)"
-        )
+        raise LoginRefused(reads_only(person.login))
     return person.login
 
 

@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from recon.cli.alert_actions import ask_for_silence, check_channel, end_silence, send_again, try_channel
-from recon.cli.alert_why import why_text
+from recon.cli.alert_why import waiting_lines, why_text
 from recon.cli.connection import operator_connection, reader_connection
 from recon.cli.currency import say_currency
 from recon.cli.listing import Limit, Listing, Wanted, show_listing
@@ -196,10 +196,8 @@ def show_pending(*, config: Config = None, json: Json = False) -> None:
     if json:
         print_json(document)
         return
-    waiting = document["unrouted"]
-    if isinstance(waiting, int) and waiting:
-        wait = "waits" if waiting == 1 else "wait"
-        note(f"{counted(waiting, 'signal')} {wait} for the policy: is the service running?")
+    for line in waiting_lines(document["unrouted"]):
+        note(line)
     for key, shown, empty in (
         ("messages", _PENDING, "every message is delivered"),
         ("held", _HELD, "the policy holds nothing"),
